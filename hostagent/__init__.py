@@ -1,0 +1,1 @@
+"""The host agent: the XenAPI, VMs, the store."""

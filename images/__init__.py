@@ -1,0 +1,1 @@
+"""Builds the appliance: root image, ISO, netboot tree, manifest. Imports no other room."""

@@ -1,0 +1,1 @@
+"""The installer: discover, plan, apply, report."""

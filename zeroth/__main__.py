@@ -1,0 +1,5 @@
+"""``python -m zeroth``."""
+
+from zeroth.cli import main
+
+main()

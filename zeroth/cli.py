@@ -1,0 +1,112 @@
+"""The ``zeroth`` command: loads each room's commands lazily, by entry points."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+from importlib.metadata import EntryPoint, entry_points
+
+import click
+from rich.console import Console
+
+from zeroth import __version__
+from zeroth.errors import ExitCode, UserError
+
+__all__ = ["cli", "main"]
+
+_GROUP = "zeroth.commands"
+
+
+class LazyGroup(click.Group):
+    """A group whose commands are the entry points of ``zeroth.commands``, imported when first used."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """The names of all rooms' commands, sorted."""
+        return sorted({*super().list_commands(ctx), *_room_commands()})
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Import and return one command; None when there is none of that name."""
+        own = super().get_command(ctx, cmd_name)
+        point = _room_commands().get(cmd_name)
+        if own or point is None:
+            return own
+        try:
+            command = point.load()
+        except ModuleNotFoundError as error:
+            # A room that is not part of this installation (the builder on a host, say): say so when it is
+            # called, and leave it out of the help.
+            return _absent(cmd_name, error.name or "a library")
+        assert isinstance(command, click.Command)
+        return command
+
+
+def _absent(name: str, missing: str) -> click.Command:
+    @click.command(name, hidden=True, context_settings={"ignore_unknown_options": True})
+    @click.argument("words", nargs=-1)
+    def absent(words: tuple[str, ...]) -> None:
+        raise UserError(
+            f"the command {name!r} is not part of this installation ({missing} is missing)",
+            "Use it from a checkout of zeroth, or install the missing library.",
+            code=ExitCode.MACHINE,
+        )
+
+    return absent
+
+
+def _room_commands() -> dict[str, EntryPoint]:
+    return {point.name: point for point in entry_points(group=_GROUP)}
+
+
+@click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.version_option(__version__, "-V", "--version", prog_name="zeroth")
+def cli() -> None:
+    """Build, install and run Xen hosts.
+
+    \b
+    Tab completion for bash:
+      eval "$(_ZEROTH_COMPLETE=bash_source zeroth)"
+    """
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    """Run the command line and exit with one of :class:`zeroth.errors.ExitCode`."""
+    sys.exit(run_cli(argv))
+
+
+def run_cli(argv: Sequence[str] | None = None) -> int:
+    """Run the command line; returns the exit code. A user's mistake never tracebacks, a bug of ours does."""
+    try:
+        result = cli.main(args=argv, prog_name="zeroth", standalone_mode=False)
+    except UserError as error:
+        report(error)
+        return error.code
+    except click.exceptions.Abort:
+        click.echo("Interrupted.", err=True)
+        return ExitCode.INTERRUPTED
+    except KeyboardInterrupt:
+        click.echo("Interrupted.", err=True)
+        return ExitCode.INTERRUPTED
+    except click.ClickException as error:
+        error.show()
+        return error.exit_code
+    except BrokenPipeError:
+        # The reader of our output went away (as in `zeroth ... | head`): not an error. Keep Python from
+        # complaining when it flushes standard output at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return ExitCode.DONE
+    except Exception:  # noqa: BLE001 - the last resort: show it as our bug
+        Console(stderr=True).print_exception()
+        click.echo("This is a bug in zeroth; please report it with the text above.", err=True)
+        return ExitCode.BUG
+    return result if isinstance(result, int) else ExitCode.DONE
+
+
+def report(error: UserError) -> None:
+    """Print an error and its hint on standard error."""
+    console = Console(stderr=True, highlight=False, soft_wrap=True)
+    console.print("[bold red]error:[/] ", end="")
+    console.print(str(error), markup=False)
+    if error.hint:
+        console.print("[bold]hint:[/]  ", end="")
+        console.print(error.hint, markup=False)

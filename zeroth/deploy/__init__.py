@@ -1,0 +1,1 @@
+"""Disk layout, boot environment, journal: shared by the installer and the agent."""

@@ -1,0 +1,1 @@
+"""Drivers observe, plan and apply one aspect of a host (network, storage, ...)."""

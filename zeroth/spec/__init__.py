@@ -1,0 +1,1 @@
+"""HostSpec: what a host shall be, and the languages in which people write it."""

@@ -1,0 +1,1 @@
+"""The only door to the machine: processes, files, hardware facts, sizes."""
