@@ -1,0 +1,67 @@
+"""Disks of lab machines: sparse files, overlays, volumes that carry an answer."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+
+from tests.lab.tools import tools
+from zeroth.system.run import run
+from zeroth.system.size import MIB, Size
+
+__all__ = ["ANSWER_LABEL", "blank", "copy", "describe", "fat_volume", "flash", "overlay"]
+
+ANSWER_LABEL = "ZEROTH-CFG"
+_FAT_SIZE = Size(8 * MIB)
+
+
+def blank(path: Path, size: Size) -> Path:
+    """An empty raw disk that takes no room."""
+    with path.open("wb") as file:
+        file.truncate(size)
+    return path
+
+
+def copy(source: Path, target: Path) -> Path:
+    """A copy that keeps holes."""
+    run(["cp", "--sparse=always", "--reflink=auto", source, target])
+    return target
+
+
+def overlay(base: Path, target: Path, base_format: str) -> Path:
+    """A qcow2 disk that holds only what differs from ``base``, which must not change any more."""
+    run([*tools().qemu_img, "create", "-q", "-f", "qcow2", "-F", base_format, "-b", base.resolve(), target])
+    return target
+
+
+def flash(target: Path) -> Path:
+    """OVMF's empty variables as a qcow2 file."""
+    run([*tools().qemu_img, "convert", "-f", "raw", "-O", "qcow2", tools().variables, target])
+    return target
+
+
+def fat_volume(path: Path, label: str, files: Mapping[str, str | bytes]) -> Path:
+    """A FAT file system, without a partition table, labelled and holding ``files`` (name to content)."""
+    blank(path, _FAT_SIZE)
+    # Without a fixed serial number equal answers would make unequal volumes.
+    run(_mtool("mformat", "-i", path, "-v", label, "-N", "5e704d00", "-F", "-c", "1", "::"))
+    for name, content in files.items():
+        source = path.with_suffix(f".{name}")
+        source.write_bytes(content.encode() if isinstance(content, str) else content)
+        os.utime(source, (0, 0))
+        run(_mtool("mcopy", "-m", "-i", path, source, f"::{name}"))
+        source.unlink()
+    return path
+
+
+def describe(path: Path, base_format: str) -> str:
+    """One line about a disk for the record of a failed scenario."""
+    if not path.exists():
+        return f"{path}: missing"
+    held = Size(path.stat().st_blocks * 512).approx()
+    return f"{path}: {base_format}, {Size(path.stat().st_size).approx()} long, holds {held}"
+
+
+def _mtool(name: str, *words: str | Path) -> list[str]:
+    return [*tools().mtools, name, *(str(word) for word in words)]

@@ -1,0 +1,160 @@
+"""What a lab machine is made of, as data, and the QEMU command line that makes it.
+
+The CPU model and what it leaves out were found by trying: TCG's SMAP and SMEP crash a PV dom0, Xen cannot step over
+RDTSCP for its guests, and x2APIC storms with an emulated IOMMU. With these left out no argument beyond the product's
+own is needed, and PV, PVH and HVM guests all start.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from enum import StrEnum
+from pathlib import Path
+
+from tests.lab.tools import Tools
+
+__all__ = ["CPU", "Disk", "Firmware", "Machine", "command_line"]
+
+CPU = "max,-smap,-smep,-x2apic,-rdtscp"
+_ANSWERS_TO = (22, 443)
+
+
+class Firmware(StrEnum):
+    """What starts the boot loader."""
+
+    BIOS = "bios"
+    UEFI = "uefi"
+
+
+@dataclass(frozen=True)
+class Disk:
+    """A disk of the machine.
+
+    :ivar serial: its serial number, also its id: disks are named by it, never by order.
+    :ivar log: a raw file that records every write, for power cuts (:mod:`tests.lab.blklog`).
+    :ivar boot: its place in the firmware's boot order, lowest first; None leaves it out.
+    """
+
+    path: Path
+    serial: str
+    format: str = "raw"
+    log: Path | None = None
+    bus: str = "virtio"
+    readonly: bool = False
+    boot: int | None = None
+
+
+@dataclass(frozen=True)
+class Machine:
+    """A machine that can be started.
+
+    :ivar variables: a qcow2 copy of OVMF's variables, for UEFI.
+    :ivar cd: an ISO in the drive, and its place in the boot order.
+    :ivar mac: of the one NIC, on QEMU's user-mode network, which lets nothing out of this machine.
+    :ivar ports: TCP ports of the machine that get a port on 127.0.0.1.
+    """
+
+    firmware: Firmware = Firmware.BIOS
+    disks: tuple[Disk, ...] = ()
+    variables: Path | None = None
+    cd: Path | None = None
+    cd_boot: int | None = 0
+    memory_mib: int = 3072
+    cpus: int = 2
+    cpu: str = CPU
+    mac: str = "52:54:00:5e:40:01"
+    uuid: str = "5e704d00-0000-4000-8000-000000000001"
+    ports: tuple[int, ...] = _ANSWERS_TO
+    stops_at_reset: bool = True
+    extra: tuple[str, ...] = field(default=())
+
+
+def command_line(
+    machine: Machine, tools: Tools, folder: Path, forwards: dict[int, int], *, incoming: Path | None = None
+) -> list[str]:
+    """The command that starts the machine, paused.
+
+    :param folder: gets the sockets ``qmp`` and ``serial.sock``, and ``serial.log``.
+    :param forwards: machine port to port on 127.0.0.1.
+    :param incoming: a memory snapshot to go on from.
+    """
+    words = [
+        *tools.qemu,
+        "-nodefaults", "-no-user-config", "-display", "none", "-vga", "std", "-S",
+        "-machine", _machine(machine),
+        "-accel", "tcg,thread=multi",
+        "-cpu", machine.cpu, "-smp", str(machine.cpus), "-m", str(machine.memory_mib),
+        "-uuid", machine.uuid, "-rtc", "base=utc",
+        "-qmp", f"unix:{folder}/qmp,server=on,wait=off",
+        "-chardev", f"socket,id=com1,path={folder}/serial.sock,server=on,wait=off,logfile={folder}/serial.log",
+        "-serial", "chardev:com1",
+        "-device", "qemu-xhci,id=usb",
+        "-device", "virtio-rng-pci",
+        *_network(machine, forwards),
+    ]  # fmt: skip
+    if machine.firmware is Firmware.UEFI:
+        words += _flash(machine, tools)
+    if machine.cd is not None:
+        words += _cd(machine.cd, machine.cd_boot)
+    for disk in machine.disks:
+        words += _disk(disk)
+    if machine.stops_at_reset:
+        words.append("-no-reboot")
+    words += machine.extra
+    if incoming is not None:
+        words += ["-incoming", f"exec:cat {incoming}"]
+    return words
+
+
+def _machine(machine: Machine) -> str:
+    return "q35,pflash0=code,pflash1=variables" if machine.firmware is Firmware.UEFI else "q35"
+
+
+def _flash(machine: Machine, tools: Tools) -> list[str]:
+    if machine.variables is None:
+        raise ValueError("a UEFI machine needs a copy of the firmware's variables")
+    code = {"driver": "raw", "node-name": "code", "read-only": True, "file": _file(tools.code)}
+    variables = {"driver": "qcow2", "node-name": "variables", "file": _file(machine.variables)}
+    return ["-blockdev", json.dumps(code), "-blockdev", json.dumps(variables)]
+
+
+def _network(machine: Machine, forwards: dict[int, int]) -> list[str]:
+    # restrict=on: the guest gets DHCP and our forwards, and reaches nothing else.
+    rules = "".join(f",hostfwd=tcp:127.0.0.1:{forwards[port]}-:{port}" for port in machine.ports)
+    return [
+        "-netdev", f"user,id=net0,restrict=on{rules}",
+        "-device", f"virtio-net-pci,netdev=net0,mac={machine.mac},romfile=",
+    ]  # fmt: skip
+
+
+def _cd(path: Path, boot: int | None) -> list[str]:
+    node = {"driver": "raw", "node-name": "cd", "read-only": True, "file": _file(path)}
+    return ["-blockdev", json.dumps(node), "-device", f"ide-cd,drive=cd,bus=ide.0{_boot(boot)}"]
+
+
+def _disk(disk: Disk) -> list[str]:
+    name = f"disk-{disk.serial}"
+    node: dict[str, object] = {"driver": disk.format, "file": _file(disk.path)}
+    if disk.readonly:
+        node["read-only"] = True
+    else:
+        node["discard"] = "unmap"
+    if disk.log is not None:
+        log = {"driver": "raw", "file": _file(disk.log)}
+        node = {"driver": "blklogwrites", "file": node, "log": log}
+    node["node-name"] = name
+    device = {
+        "virtio": f"virtio-blk-pci,drive={name},serial={disk.serial}",
+        "usb": f"usb-storage,bus=usb.0,removable=on,drive={name},serial={disk.serial}",
+    }[disk.bus]
+    return ["-blockdev", json.dumps(node), "-device", device + _boot(disk.boot)]
+
+
+def _file(path: Path) -> dict[str, object]:
+    # A lab disk need not survive the lab's own machine: never wait for it to be flushed.
+    return {"driver": "file", "filename": str(path), "cache": {"no-flush": True, "direct": False}}
+
+
+def _boot(index: int | None) -> str:
+    return "" if index is None else f",bootindex={index}"

@@ -1,0 +1,120 @@
+"""The serial console: everything it said is in a file; waiting for words and typing."""
+
+from __future__ import annotations
+
+import re
+import socket
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+__all__ = ["Serial", "SerialTimeout", "plain"]
+
+# CSI sequences, charset choices and the odd control character that firmware, boot menus and systemd print.
+_ESCAPES = re.compile(r"\x1b\[[0-9;?=]*[ -/]*[@-~]|\x1b[()][A-Z0-9]|\x1b[=>78cM]|[\x00\x07\x0e\x0f]")
+
+
+class SerialTimeout(Exception):
+    """What was waited for did not come."""
+
+
+def plain(raw: bytes) -> str:
+    """Text without escape sequences, with ``\\n`` line ends."""
+    return _ESCAPES.sub("", raw.decode("utf-8", "replace")).replace("\r\n", "\n").replace("\r", "\n")
+
+
+class Serial:
+    """A machine's first serial port.
+
+    :param log: the file to which QEMU appends what the machine says.
+    :param socket_path: where QEMU takes what we type.
+    """
+
+    def __init__(self, log: Path, socket_path: Path) -> None:
+        self.log = log
+        self._path = socket_path
+        self._link: socket.socket | None = None
+        self._seen = 0
+
+    def text(self) -> str:
+        """All of it until now."""
+        return plain(self._raw())
+
+    def tail(self, lines: int = 15) -> str:
+        """The last lines that say something."""
+        return "\n".join([line for line in self.text().splitlines() if line.strip()][-lines:])
+
+    def wait_for(
+        self,
+        pattern: str,
+        seconds: float,
+        *,
+        never: str = "",
+        alive: Callable[[], str] = lambda: "",
+        from_start: bool = False,
+    ) -> re.Match[str]:
+        """Wait until a line matches; what was matched before is not matched again.
+
+        :param pattern: a regular expression, applied with ``re.MULTILINE`` to text without escape sequences.
+        :param never: another: when it comes first, waiting is in vain.
+        :param alive: says why the machine can say nothing more, or nothing.
+        :raises SerialTimeout: with the last lines, so that the reader need not open the log.
+        """
+        wanted, bad = re.compile(pattern, re.MULTILINE), re.compile(never, re.MULTILINE) if never else None
+        end = time.monotonic() + seconds
+        start = 0 if from_start else self._seen
+        while True:
+            why = alive()  # asked first, so that the last words are read after the end is known
+            text = self.text()
+            match = wanted.search(text, start)
+            wrong = bad.search(text, start) if bad else None
+            if match and not (wrong and wrong.start() < match.start()):
+                self._seen = match.end()
+                return match
+            if wrong:
+                line = text[text.rfind("\n", 0, wrong.start()) + 1 :].split("\n", 1)[0]
+                raise SerialTimeout(f"the console said {line.strip()!r} instead of {pattern!r}\n{self._quoted()}")
+            if why:
+                raise SerialTimeout(f"{why} before the console said {pattern!r}\n{self._quoted()}")
+            if time.monotonic() > end:
+                raise SerialTimeout(f"the console did not say {pattern!r} within {seconds:g} s\n{self._quoted()}")
+            time.sleep(0.2)
+
+    def send(self, text: str) -> None:
+        """Type. Slowly enough for a UART without flow control."""
+        link = self.attach()
+        for start in range(0, len(text), 8):
+            link.sendall(text[start : start + 8].encode())
+            time.sleep(0.02)
+
+    def attach(self) -> socket.socket:
+        """The raw line, for typing and for a person's terminal. QEMU accepts one at a time."""
+        if self._link is None:
+            self._link = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+            self._link.connect(str(self._path))
+        return self._link
+
+    def drain(self) -> None:
+        """Throw away what came over the line (it is in the log), so that QEMU never has to wait for us."""
+        if self._link is not None:
+            self._link.setblocking(False)
+            try:
+                while self._link.recv(1 << 16):
+                    pass
+            except BlockingIOError:
+                pass
+            finally:
+                self._link.setblocking(True)
+
+    def close(self) -> None:
+        """Hang up."""
+        if self._link is not None:
+            self._link.close()
+            self._link = None
+
+    def _raw(self) -> bytes:
+        self.drain()
+        return self.log.read_bytes() if self.log.exists() else b""
+
+    def _quoted(self) -> str:
+        return "last lines of the console:\n" + "\n".join(f"  | {line}" for line in self.tail().splitlines())
