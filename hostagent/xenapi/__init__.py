@@ -1,0 +1,1 @@
+"""The XenAPI: wire protocols, declared data model, dispatch, sessions, tasks, events."""
