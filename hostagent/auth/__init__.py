@@ -1,0 +1,1 @@
+"""Who may log in: PAM behind a small privileged helper."""
