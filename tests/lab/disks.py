@@ -30,8 +30,12 @@ def copy(source: Path, target: Path) -> Path:
 
 
 def overlay(base: Path, target: Path, base_format: str) -> Path:
-    """A qcow2 disk that holds only what differs from ``base``, which must not change any more."""
-    run([*tools().qemu_img, "create", "-q", "-f", "qcow2", "-F", base_format, "-b", base.resolve(), target])
+    """A qcow2 disk that holds only what differs from ``base``, which must not change any more.
+
+    It knows its base by a relative name, so that both may be moved together.
+    """
+    name = os.path.relpath(base.resolve(), target.parent.resolve())
+    run([*tools().qemu_img, "create", "-q", "-f", "qcow2", "-F", base_format, "-b", name, target])
     return target
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from tests.lab.keys import test_key
 from tests.lab.machine import Machine, command_line
@@ -41,7 +42,7 @@ class Stopped:
 class Host:
     """A running machine.
 
-    :param folder: for its sockets, logs and pictures; must have a short path (Unix sockets allow 107 bytes).
+    :param folder: for its logs and pictures.
     :param incoming: a memory snapshot of the very same machine to go on from.
     """
 
@@ -51,12 +52,17 @@ class Host:
         self.folder = folder
         self.forwards = dict(zip(machine.ports, free_ports(len(machine.ports)), strict=True))
         self.log = folder / "qemu.log"
-        self.serial = Serial(folder / "serial.log", folder / "serial.sock")
-        argv = command_line(machine, tools(), folder, self.forwards, incoming=incoming)
+        # Names of Unix sockets hold 107 bytes: a checkout deep in a tree has longer ones.
+        self._sockets = TemporaryDirectory(prefix="lab-")
+        sockets = Path(self._sockets.name)
+        self.serial = Serial(folder / "serial.log", sockets / "serial")
+        argv = command_line(
+            machine, tools(), self.forwards, sockets=sockets, serial_log=self.serial.log, incoming=incoming
+        )
         self.child = Child(argv, self.log)
         self.started = time.monotonic()
         try:
-            self.qmp = Qmp(folder / "qmp")
+            self.qmp = Qmp(sockets / "qmp")
             if incoming is not None:
                 self._wait_status("paused", 120)
             self.qmp.execute("cont")
@@ -164,6 +170,7 @@ class Host:
             pass
         self.child.end()
         self.qmp.close()
+        self._sockets.cleanup()
 
     def _why_silent(self) -> str:
         status = self.child.status()

@@ -71,12 +71,18 @@ class Machine:
 
 
 def command_line(
-    machine: Machine, tools: Tools, folder: Path, forwards: dict[int, int], *, incoming: Path | None = None
+    machine: Machine,
+    tools: Tools,
+    forwards: dict[int, int],
+    *,
+    sockets: Path,
+    serial_log: Path,
+    incoming: Path | None = None,
 ) -> list[str]:
     """The command that starts the machine, paused.
 
-    :param folder: gets the sockets ``qmp`` and ``serial.sock``, and ``serial.log``.
     :param forwards: machine port to port on 127.0.0.1.
+    :param sockets: a folder that gets the sockets ``qmp`` and ``serial``.
     :param incoming: a memory snapshot to go on from.
     """
     words = [
@@ -86,8 +92,8 @@ def command_line(
         "-accel", "tcg,thread=multi",
         "-cpu", machine.cpu, "-smp", str(machine.cpus), "-m", str(machine.memory_mib),
         "-uuid", machine.uuid, "-rtc", "base=utc",
-        "-qmp", f"unix:{folder}/qmp,server=on,wait=off",
-        "-chardev", f"socket,id=com1,path={folder}/serial.sock,server=on,wait=off,logfile={folder}/serial.log",
+        "-qmp", f"unix:{sockets}/qmp,server=on,wait=off",
+        "-chardev", f"socket,id=com1,path={sockets}/serial,server=on,wait=off,logfile={serial_log}",
         "-serial", "chardev:com1",
         "-device", "qemu-xhci,id=usb",
         "-device", "virtio-rng-pci",

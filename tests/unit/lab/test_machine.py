@@ -19,7 +19,7 @@ FORWARDS = {22: 2222, 443: 4433}
 
 
 def words(machine: Machine) -> list[str]:
-    return command_line(machine, TOOLS, Path("/run/m"), FORWARDS)
+    return command_line(machine, TOOLS, FORWARDS, sockets=Path("/run/m"), serial_log=Path("/log/serial.log"))
 
 
 def nodes(machine: Machine) -> dict[str, dict[str, object]]:

@@ -1,0 +1,31 @@
+"""The answers that lab machines are installed with."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+
+from tests.lab.keys import public_key
+
+__all__ = ["HOSTNAME", "PASSWORD", "answer"]
+
+HOSTNAME = "lab1.zeroth.test"
+PASSWORD = "correct horse battery staple"
+TARGET = "target"
+"""Serial number of the disk to install on."""
+
+
+def answer(**changes: object) -> dict[str, str]:
+    """The file of an answer volume: installs on the disk ``target`` and reboots, powers off when it fails.
+
+    :param changes: fields of the HostSpec that shall be otherwise.
+    """
+    spec: Mapping[str, object] = {
+        "hostname": HOSTNAME,
+        "root": {"password": PASSWORD, "ssh_keys": [public_key()]},
+        "disk": {"select": f"serial={TARGET}", "wipe": True},
+        "end_action": "reboot",
+        "on_failure": "poweroff",
+        **changes,
+    }
+    return {"answer.json": json.dumps(spec, indent=1) + "\n"}

@@ -1,0 +1,101 @@
+"""What every installed host must be, whichever way it came to be."""
+
+from __future__ import annotations
+
+import json
+
+from tests.lab.answers import HOSTNAME, PASSWORD
+from tests.lab.host import Host
+from tests.lab.stage import expect
+from tests.lab.web import certificate, log_in, logged_in
+
+__all__ = ["check_host", "check_units", "check_xen"]
+
+PARTITIONS = ("zeroth-bios", "zeroth-esp", "zeroth-a", "zeroth-b", "zeroth-state", "zeroth-log", "zeroth-sr")
+
+
+def check_host(host: Host) -> None:
+    """Everything below; the end state of every path that installs a host."""
+    check_xen(host)
+    check_disk(host)
+    check_first_boot(host)
+    check_network(host)
+    check_secrets(host)
+    check_agent(host)
+    check_units(host)
+
+
+def check_xen(host: Host) -> None:
+    """Xen 4.20 runs below this Linux, and its tools reach it."""
+    info = dict(line.split(":", 1) for line in host.ssh("xl info").splitlines() if ":" in line)
+    said = {key.strip(): value.strip() for key, value in info.items()}
+    version = f"{said.get('xen_major')}.{said.get('xen_minor')}"
+    expect(version == "4.20", f"xl info says Xen {version}, not 4.20")
+    domains = host.ssh("xl list").splitlines()
+    expect(domains[1].startswith("Domain-0"), f"xl list does not begin with Domain-0: {domains}")
+
+
+def check_disk(host: Host) -> None:
+    """The layout of the contract; mounts and boot entries by partition id, never by order."""
+    rows = json.loads(host.ssh("lsblk --json --output NAME,PARTLABEL,PARTUUID,MOUNTPOINTS"))["blockdevices"]
+    labels = [part.get("partlabel") for disk in rows for part in disk.get("children", [])]
+    expect(tuple(labels) == PARTITIONS, f"the disk has the partitions {labels}, not {PARTITIONS}")
+    words = host.ssh("cat /proc/cmdline").split()
+    for name in ("zeroth.root", "zeroth.state", "zeroth.log"):
+        expect(any(word.startswith(f"{name}=PARTUUID=") for word in words), f"{name} is not by PARTUUID: {words}")
+    expect("zeroth.mode=host" in words, f"the kernel was not told zeroth.mode=host: {words}")
+    expect(host.ssh("findmnt -no FSTYPE /").strip() in ("squashfs", "overlay"), "the root is not the image")
+    expect(host.ssh("findmnt -no SOURCE /var/log").strip(), "/var/log is not a mount of its own")
+    host.ssh("test -s /var/log/zeroth/install.log -a -s /run/zeroth/state/install/applied.json")
+
+
+def check_first_boot(host: Host) -> None:
+    """Every step is done, and the host has the name it was given."""
+    status = json.loads(host.ssh("zeroth firstboot status --json"))
+    expect(_all_done(status), f"first boot is not done: {status}")
+    expect(host.ssh("hostname").strip() == HOSTNAME.split(".")[0] or host.ssh("hostname").strip() == HOSTNAME,
+           f"the host is called {host.ssh('hostname').strip()}, not {HOSTNAME}")  # fmt: skip
+    host.ssh("test $(wc -c </etc/machine-id) -eq 33")
+
+
+def check_network(host: Host) -> None:
+    """The management address is on the Open vSwitch bridge, which has the NIC as a port."""
+    ports = host.ssh("ovs-vsctl list-ports xenbr0").split()
+    expect(ports, "the bridge xenbr0 has no port")
+    addresses = json.loads(host.ssh("ip -json -4 address show"))
+    holders = [link["ifname"] for link in addresses if link["ifname"] != "lo" and link["addr_info"]]
+    expect(holders == ["xenbr0"], f"addresses are on {holders}, not on xenbr0 alone")
+
+
+def check_secrets(host: Host) -> None:
+    """The root password of the answer stands nowhere on the host in clear."""
+    found = host.ssh(f"grep -rlF -- '{PASSWORD}' /etc /var /run/zeroth/state 2>/dev/null", ok=(0, 1, 2)).split()
+    expect(not found, f"the root password stands in clear in {found}")
+    mode = host.ssh("stat -c %a /var/lib/zeroth/hostspec.json").strip()
+    expect(mode == "600", f"hostspec.json has mode {mode}")
+
+
+def check_agent(host: Host) -> None:
+    """The agent answers with a certificate of this host's name, and lets root in with the password alone."""
+    authority = certificate(host)
+    logged_in(host, authority, PASSWORD)
+    expect(
+        log_in(host, authority, "wrong").get("ErrorDescription", [""])[0] == "SESSION_AUTHENTICATION_FAILED",
+        "a wrong password was not refused as it should be",
+    )
+
+
+def check_units(host: Host) -> None:
+    """No systemd unit failed."""
+    state = host.ssh("timeout 300 systemctl is-system-running --wait", seconds=330, ok=(0, 1)).strip()
+    failed = host.ssh("systemctl --failed --plain --no-legend").strip()
+    details = host.ssh(f"journalctl -b --no-pager -n 30 -u {failed.split()[0]}") if failed else ""
+    expect(not failed, f"failed units:\n{failed}\n{details}")
+    expect(state == "running", f"systemd says {state}")
+
+
+def _all_done(status: object) -> bool:
+    """Whether a status report has no step that is not done, whatever its outer shape."""
+    if isinstance(status, dict) and isinstance(status.get("steps"), list):
+        return bool(status["steps"]) and all(step.get("state") == "done" for step in status["steps"])
+    return False

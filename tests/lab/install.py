@@ -1,0 +1,86 @@
+"""Installing a lab machine from the medium, and starting the installed host."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from tests.lab import disks
+from tests.lab.answers import TARGET, answer
+from tests.lab.host import Host
+from tests.lab.machine import Disk, Firmware, Machine
+from tests.lab.paths import ISO
+from tests.lab.stage import Stage, expect
+from zeroth.system.size import GIB, Size
+
+__all__ = ["FAILED", "FINISHED", "FIRST_BOOT", "Target", "boot", "install", "installer_machine", "new_target"]
+
+FINISHED = r"zeroth: installation finished"
+FAILED = r"zeroth: installation failed: .*"
+FIRST_BOOT = r"zeroth: first boot finished: https://\S+"
+BOOT_PROBLEMS = r"Kernel panic|grub rescue>|emergency mode|error: no such device|Panic on CPU"
+"""What a console says when there is nothing to wait for any more."""
+DISK_SIZE = Size(24 * GIB)
+# Hard limits for waiting, generous because the machine may be shared: a scenario's own budget is what is watched.
+INSTALL_SECONDS = 1500
+BOOT_SECONDS = 1200
+
+
+@dataclass(frozen=True)
+class Target:
+    """What an installed host is made of.
+
+    :ivar disk: its disk.
+    :ivar variables: its firmware variables, for UEFI.
+    """
+
+    firmware: Firmware
+    disk: Disk
+    variables: Path | None
+
+    def machine(self, **changes: object) -> Machine:
+        """A machine that boots it, without the medium."""
+        return Machine(firmware=self.firmware, disks=(self.disk,), variables=self.variables, **changes)  # type: ignore[arg-type]
+
+
+def new_target(stage: Stage, firmware: Firmware, *, name: str = "target", logged: bool = False) -> Target:
+    """An empty disk (and empty firmware variables) to install on.
+
+    :param logged: record every write to it in ``NAME.log``.
+    """
+    log = disks.blank(stage.folder / f"{name}.log", DISK_SIZE) if logged else None
+    disk = Disk(disks.blank(stage.folder / f"{name}.raw", DISK_SIZE), TARGET, log=log, boot=5)
+    return Target(firmware, disk, stage.variables(firmware, f"{name}-vars.qcow2"))
+
+
+def installer_machine(stage: Stage, target: Target, files: dict[str, str] | None = None) -> Machine:
+    """A machine with the medium in its drive, the target, and a volume that carries the answer."""
+    volume = disks.fat_volume(stage.folder / "answer.img", disks.ANSWER_LABEL, files or answer())
+    return Machine(
+        firmware=target.firmware,
+        disks=(target.disk, Disk(volume, "answer", readonly=True)),
+        variables=target.variables,
+        cd=ISO,
+    )
+
+
+def install(stage: Stage, target: Target, files: dict[str, str] | None = None, *, name: str = "install") -> Host:
+    """Install unattended and wait until the machine resets by itself, as the answer says."""
+    host = stage.start(installer_machine(stage, target, files), name)
+    host.wait_for(FINISHED, INSTALL_SECONDS, never=f"{FAILED}|{BOOT_PROBLEMS}")
+    stopped = host.wait_stopped(120)
+    expect(stopped.reason == "guest-reset", f"the machine should have reset after its installation, not {stopped}")
+    host.kill()
+    return host
+
+
+def boot(stage: Stage, machine: Machine, *, name: str = "host", first: bool = True) -> Host:
+    """Start an installed host and wait until root can log in.
+
+    :param first: it is its first boot: wait for that to be finished.
+    """
+    host = stage.start(machine, name)
+    if first:
+        host.wait_for(FIRST_BOOT, BOOT_SECONDS, never=f"zeroth: first boot failed.*|{BOOT_PROBLEMS}")
+    host.wait_ssh(BOOT_SECONDS)
+    return host
