@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import hashlib
 import os
 from collections.abc import Mapping
 from pathlib import Path
@@ -10,7 +12,7 @@ from tests.lab.tools import tools
 from zeroth.system.run import run
 from zeroth.system.size import MIB, Size
 
-__all__ = ["ANSWER_LABEL", "blank", "copy", "describe", "fat_volume", "flash", "overlay"]
+__all__ = ["ANSWER_LABEL", "blank", "copy", "describe", "digest", "fat_volume", "flash", "overlay"]
 
 ANSWER_LABEL = "ZEROTH-CFG"
 _FAT_SIZE = Size(8 * MIB)
@@ -57,6 +59,33 @@ def fat_volume(path: Path, label: str, files: Mapping[str, str | bytes]) -> Path
         run(_mtool("mcopy", "-m", "-i", path, source, f"::{name}"))
         source.unlink()
     return path
+
+
+def digest(path: Path) -> str:
+    """The SHA-256 of what a raw disk holds and where, in hexadecimal.
+
+    Holes are skipped, so that a mostly empty disk takes no time; a write of zeros into one counts as a change too.
+    """
+    found = hashlib.sha256()
+    with path.open("rb") as file:
+        size, at = os.fstat(file.fileno()).st_size, 0
+        while at < size:
+            try:
+                start = os.lseek(file.fileno(), at, os.SEEK_DATA)
+            except OSError as error:
+                if error.errno != errno.ENXIO:
+                    raise
+                break
+            at = os.lseek(file.fileno(), start, os.SEEK_HOLE)
+            found.update(b"%d+%d:" % (start, at - start))
+            file.seek(start)
+            left = at - start
+            while left:
+                chunk = file.read(min(left, 1 << 20))
+                found.update(chunk)
+                left -= len(chunk)
+        found.update(b"%d" % size)
+    return found.hexdigest()
 
 
 def describe(path: Path, base_format: str) -> str:

@@ -1,4 +1,7 @@
-"""The programs the lab runs: QEMU and OVMF of the pinned tools tree, and where they are."""
+"""The programs the lab runs: QEMU 10, OVMF, mtools and xorriso of the image builder's pinned tools tree.
+
+With them the lab's results do not depend on the build machine's release.
+"""
 
 from __future__ import annotations
 
@@ -16,6 +19,7 @@ class Tools:
     """Commands as argv prefixes, and firmware files.
 
     :ivar qemu: ``qemu-system-x86_64``.
+    :ivar mtools: what stands before the name of one of the mtools.
     :ivar code: OVMF's program, read-only flash.
     :ivar variables: OVMF's empty variables, to be copied.
     """
@@ -23,6 +27,7 @@ class Tools:
     qemu: tuple[str, ...]
     qemu_img: tuple[str, ...]
     mtools: tuple[str, ...]
+    xorriso: tuple[str, ...]
     code: Path
     variables: Path
 
@@ -37,6 +42,7 @@ def tools() -> Tools:
         qemu=("/usr/bin/qemu-system-x86_64",),
         qemu_img=("/usr/bin/qemu-img",),
         mtools=(),
+        xorriso=("/usr/bin/xorriso",),
         code=Path("/usr/share/OVMF/OVMF_CODE_4M.fd"),
         variables=Path("/usr/share/OVMF/OVMF_VARS_4M.fd"),
     )

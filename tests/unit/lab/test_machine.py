@@ -14,7 +14,7 @@ from tests.lab.ports import free_ports
 from tests.lab.serial import Serial, SerialTimeout, plain
 from tests.lab.tools import Tools
 
-TOOLS = Tools(("qemu",), ("qemu-img",), (), Path("/fw/code.fd"), Path("/fw/vars.fd"))
+TOOLS = Tools(("qemu",), ("qemu-img",), (), ("xorriso",), Path("/fw/code.fd"), Path("/fw/vars.fd"))
 FORWARDS = {22: 2222, 443: 4433}
 
 

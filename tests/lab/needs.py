@@ -1,0 +1,48 @@
+"""Programs of the build machine that the lab needs besides the tools tree: an ssh client, Node for one API client."""
+
+from __future__ import annotations
+
+import os
+import shutil
+
+import click
+
+from tests.lab.paths import CACHE, LAB
+from zeroth.errors import ExitCode, UserError
+from zeroth.system.files import sha256_file
+from zeroth.system.run import run
+
+__all__ = ["node_modules", "prepare"]
+
+_PACKAGES = {"ssh": "openssh-client", "node": "nodejs", "npm": "npm", "setpriv": "util-linux"}
+"""Program to the Debian package that has it; one that is there from elsewhere serves as well."""
+
+
+def prepare() -> None:
+    """Install what is missing.
+
+    :raises UserError: when something is missing and this is not root; it names the command to run.
+    """
+    missing = [package for program, package in _PACKAGES.items() if shutil.which(program) is None]
+    if not missing:
+        return
+    command = ["apt-get", "install", "-y", "--no-install-recommends", *missing]
+    if os.geteuid() != 0:
+        raise UserError(
+            f"not installed: {', '.join(missing)}", f"Run: sudo {' '.join(command)}", code=ExitCode.MACHINE
+        )
+    click.echo(f"Installing with apt: {' '.join(missing)}")
+    run(["apt-get", "update"])
+    run(command, env={"DEBIAN_FRONTEND": "noninteractive"})
+
+
+def node_modules() -> str:
+    """The folder with the npm packages of ``clients/package-lock.json``, installed now if they are not there yet."""
+    source = LAB / "clients"
+    folder = CACHE / f"npm-{sha256_file(source / 'package-lock.json')[:16]}"
+    if not (folder / "node_modules" / ".package-lock.json").exists():
+        folder.mkdir(parents=True, exist_ok=True)
+        for name in ("package.json", "package-lock.json"):
+            shutil.copy2(source / name, folder)
+        run(["npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund"], cwd=folder, timeout=600)
+    return str(folder / "node_modules")

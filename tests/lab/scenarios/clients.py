@@ -1,0 +1,89 @@
+"""Programs of other people talk to the host, over its own certificate."""
+
+from __future__ import annotations
+
+import json
+import secrets
+import sys
+from pathlib import Path
+
+from tests.lab.answers import HOSTNAME, PASSWORD
+from tests.lab.golden import resume
+from tests.lab.guest import guest_initrd
+from tests.lab.host import Host
+from tests.lab.medium import extract
+from tests.lab.needs import node_modules
+from tests.lab.paths import LAB
+from tests.lab.scenario import scenario
+from tests.lab.stage import Stage, expect
+from tests.lab.web import certificate
+from zeroth.system.run import run
+
+BOOT_FOLDER = "/var/lib/zeroth/boot"
+KERNEL = f"{BOOT_FOLDER}/vmlinuz"
+RAMDISK = f"{BOOT_FOLDER}/guest.img"
+# Runs a command in a mount namespace of its own in which the file $1 is /etc/hosts.
+_BIND = 'mount --bind "$1" /etc/hosts; shift; exec "$@"'
+_WITH_HOSTS = ("unshare", "--mount", "--propagation", "private", "sh", "-c", _BIND, "sh")
+
+
+@scenario(minutes=6, main=True, after=("iso-bios",))
+def clients(stage: Stage) -> None:
+    """PyPI's XenAPI and npm's xen-api log in over verified TLS and start a PV VM that runs and ends by itself."""
+    host = resume(stage)
+    with stage.step("put a guest into the host"):
+        host.ssh(f"mkdir -p {BOOT_FOLDER}")
+        host.put(extract("vmlinuz", stage.folder), KERNEL)
+        host.put(guest_initrd(), RAMDISK)
+    with stage.step("XenAPI"):
+        _play(stage, host, [sys.executable, str(LAB / "clients" / "xenapi_client.py")])
+    with stage.step("xen-api"):
+        modules = node_modules()
+        script = Path(modules).parent / "xen_api_client.mjs"
+        script.write_bytes((LAB / "clients" / "xen_api_client.mjs").read_bytes())
+        _play(stage, host, ["node", str(script)])
+    expect(not host.ssh("xl list").splitlines()[2:], "a VM is left over")
+
+
+def _play(stage: Stage, host: Host, command: list[str]) -> None:
+    """Run one client; look into its VM's console and at Xen's own list while it waits for the VM's end."""
+    nonce = secrets.token_hex(8)
+    folder = stage.folder
+    files = {
+        "ca.pem": certificate(host),
+        "password": PASSWORD,
+        "hosts": f"127.0.0.1 localhost {HOSTNAME}\n",
+    }
+    for name, content in files.items():
+        (folder / name).write_text(content)
+    steps: list[str] = []
+
+    def follow(line: str) -> None:
+        try:
+            said = json.loads(line)
+        except ValueError:
+            stage.log(line)
+            return
+        steps.append(said["step"])
+        if said["step"] == "started":
+            _check_running(host, str(said["uuid"]), str(said["name"]), nonce)
+
+    url = f"https://{HOSTNAME}:{host.forwards[443]}"
+    arguments = [
+        "--url", url, "--user", "root", "--password-file", str(folder / "password"), "--ca", str(folder / "ca.pem"),
+        "--kernel", KERNEL, "--ramdisk", RAMDISK, "--nonce", nonce,
+    ]  # fmt: skip
+    run([*_WITH_HOSTS, str(folder / "hosts"), *command, *arguments], on_line=follow)
+    expect(set(steps) >= {"connected", "refused-wrong-ca", "started", "halted"}, f"the client did only {steps}")
+
+
+def _check_running(host: Host, uuid: str, name: str, nonce: str) -> None:
+    rows = host.ssh("xl list").splitlines()[2:]
+    expect(len(rows) == 1, f"xl list should show one VM: {rows}")
+    domain = rows[0].split()[1]
+    seen = host.ssh(f"xl vm-list | grep -F {uuid}", ok=(0, 1)).strip()
+    expect(seen, f"xl does not know the VM {name} by the uuid {uuid}: {rows}")
+    # Standard input stays open for a while, or the console would hang up at once.
+    said = host.ssh(f"sleep 15 | timeout 15 xl console {domain}", ok=(0, 124, 1))
+    expect(f"nonce={nonce}" in said, f"the console of {name} does not hold this run's nonce {nonce}:\n{said[-1500:]}")
+    expect("zeroth-guest: cmdline:" in said, f"the guest's own program did not speak:\n{said[-1500:]}")
