@@ -4,7 +4,7 @@ SHELL := /bin/bash
 PYTHON := .venv/bin/python
 ONLY ?=
 
-.PHONY: help iso check test lab run bench lock clean
+.PHONY: help iso check test lab run bench docs lock clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -30,6 +30,9 @@ run: .venv/ready ## Boot an installed host: web, ssh and serial in front of you
 
 bench: .venv/ready ## Print build, install and boot figures as ratios
 	@$(PYTHON) -m tests.bench
+
+docs: .venv/ready ## Write the generated pages of docs/reference again
+	@$(PYTHON) -m tools.reference
 
 lock: .venv/ready ## Resolve requirements/dev.in into dev.lock again
 	@$(PYTHON) -m pip install -q pip-tools && .venv/bin/pip-compile -q --generate-hashes --allow-unsafe --strip-extras \

@@ -1,0 +1,64 @@
+"""Writes the generated pages of docs/reference; ``make docs`` runs it, a unit test keeps the pages current."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from importlib.metadata import entry_points
+from pathlib import Path
+
+import click
+
+from zeroth.cli import cli
+from zeroth.errors import ExitCode
+
+__all__ = ["PAGES", "main"]
+
+REFERENCE = Path(__file__).parents[1] / "docs" / "reference"
+
+
+def commands_page() -> str:
+    """Every command with its options, from the commands themselves."""
+    context = click.Context(cli, info_name="zeroth")
+    parts = [
+        "# Commands\n\nThis page is made from the program; `zeroth COMMAND --help` shows the same.\n",
+        "## Exit codes\n\n| code | meaning |\n|---|---|\n"
+        + "".join(f"| {code.value} | {code.name.lower()} |\n" for code in ExitCode),
+    ]
+    names = {point.name for point in entry_points(group="zeroth.commands")}
+    for name in sorted(names):
+        command = cli.get_command(context, name)
+        if command is not None and not command.hidden:
+            parts.extend(_describe(command, f"zeroth {name}", 2))
+    return "\n".join(parts)
+
+
+def _describe(command: click.Command, path: str, level: int) -> list[str]:
+    context = click.Context(command, info_name=path, max_content_width=100, terminal_width=100)
+    parts = [f"{'#' * level} {path}\n\n```text\n{command.get_help(context)}\n```\n"]
+    if isinstance(command, click.Group):
+        for name in command.list_commands(context):
+            inner = command.get_command(context, name)
+            if inner is not None and not inner.hidden:
+                parts.extend(_describe(inner, f"{path} {name}", level + 1))
+    return parts
+
+
+PAGES: dict[str, Callable[[], str]] = {"commands.md": commands_page}
+
+
+def main() -> int:
+    """Write every page that is not current; returns how many were written."""
+    written = 0
+    for name, make in PAGES.items():
+        page, text = REFERENCE / name, make()
+        if not page.exists() or page.read_text() != text:
+            page.write_text(text)
+            written += 1
+            print(f"wrote docs/reference/{name}")
+    return written
+
+
+if __name__ == "__main__":
+    main()
+    sys.exit(0)
