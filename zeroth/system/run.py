@@ -11,13 +11,18 @@ import os
 import shlex
 import signal
 import subprocess
+import threading
+import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from zeroth.errors import ExitCode, UserError
 
-__all__ = ["CommandFailed", "Completed", "run"]
+__all__ = ["CommandFailed", "Completed", "run", "stop_running"]
+
+_running: set[subprocess.Popen[bytes]] = set()
+_running_lock = threading.Lock()
 
 _TAIL_LINES = 12
 _HINTS = {
@@ -86,6 +91,8 @@ def run(
         raise CommandFailed(Completed(words, 127, "", f"{missing}: not found")) from None
     except PermissionError:
         raise CommandFailed(Completed(words, 126, "", "permission denied")) from None
+    with _running_lock:
+        _running.add(process)
     try:
         if on_line:
             stdout, stderr = _follow(process, data, on_line), b""
@@ -98,17 +105,38 @@ def run(
         raise CommandFailed(late, why=f"did not end within {timeout:g} s", redact=redact) from None
     except BaseException:
         # Ctrl-C or a failing on_line: do not leave the child behind.
-        process.terminate()
-        try:
-            process.wait(5)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
+        _end([process])
         raise
+    finally:
+        with _running_lock:
+            _running.discard(process)
     done = Completed(words, process.returncode, _text(stdout), _text(stderr))
     if done.status not in ok:
         raise CommandFailed(done, redact=redact)
     return done
+
+
+def stop_running() -> None:
+    """End every command that :func:`run` has running in any thread: for a program that is being interrupted.
+
+    Their callers get :class:`CommandFailed`.
+    """
+    with _running_lock:
+        processes = list(_running)
+    _end(processes)
+
+
+def _end(processes: Sequence[subprocess.Popen[bytes]]) -> None:
+    """Ask the processes to end; kill those that have not within five seconds."""
+    for process in processes:
+        process.terminate()
+    deadline = time.monotonic() + 5
+    for process in processes:
+        try:
+            process.wait(max(0.0, deadline - time.monotonic()))
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
 
 
 def _follow(process: subprocess.Popen[bytes], data: bytes | None, on_line: Callable[[str], None]) -> bytes:

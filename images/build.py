@@ -1,0 +1,144 @@
+"""One build from beginning to end: checks, steps, results."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from images.cache import Store
+from images.config import BuildConfig, checkout
+from images.customise import element_hooks
+from images.graph import Planned, Step, execute, plan
+from images.index import PackageIndex, fetch_index
+from images.log import BuildLog, open_log
+from images.publish import publish
+from images.sources import acquire_options, host_sources, mirrors_from
+from images.steps import Steps
+from images.tools import ToolsTree
+from zeroth import progress
+from zeroth.errors import ExitCode, UserError
+from zeroth.system.files import atomic_write
+from zeroth.system.size import Size
+
+__all__ = ["build", "planned", "tools_tree"]
+
+_HOST_TOOLS = {
+    "mmdebstrap": "mmdebstrap", "debootstrap": "debootstrap", "apt-get": "apt", "dpkg": "dpkg",
+    "unshare": "util-linux", "findmnt": "util-linux", "fstrim": "util-linux", "chroot": "coreutils", "ps": "procps", "lsattr": "e2fsprogs",
+}  # fmt: skip
+_FROM_PACKAGES = frozenset({"tools", "base"})
+
+
+@dataclass
+class _Session:
+    """A build in progress."""
+
+    config: BuildConfig
+    store: Store
+    log: BuildLog
+    as_of: str
+    index: PackageIndex | None = None
+
+    def steps(self) -> Steps:
+        return Steps(self.config, self.log, self.store.folder / "work" / "scratch", self.as_of, self.need_index)
+
+    def need_index(self) -> PackageIndex:
+        assert self.index is not None, "steps that install packages run only after the index was fetched"
+        return self.index
+
+
+def build(config: BuildConfig, stream: progress.Stream) -> Path:
+    """Build everything; returns the path of the ISO image.
+
+    :raises UserError: when something is missing, wrong or fails; nothing half made is left.
+    """
+    with stream.step("Build") as report, _session(config, report) as session:
+        element_hooks(config.elements)
+        steps = session.steps()
+        iso = steps.iso()
+        targets = [iso, steps.root(), steps.boot(), steps.manifest()]
+        results = _make(session, targets, report)
+        return publish(config, results, iso)
+
+
+def tools_tree(stream: progress.Stream, config: BuildConfig | None = None) -> ToolsTree:
+    """The tools tree, made first when it is not there: for who needs its QEMU, firmware or packing tools."""
+    config = config or BuildConfig(checkout())
+    store = Store(config.cache)
+    with open_quiet(config) as log:
+        step = _Session(config, store, log, _as_of(config)).steps().tools()
+    found = store.get(step.name, step.key)
+    if found is None:
+        with stream.step("Tools tree") as report, _session(config, report) as session:
+            found = _make(session, [step], report)[step.name]
+    return ToolsTree(found)
+
+
+def planned(config: BuildConfig) -> list[Planned]:
+    """What :func:`build` would do about each step, and why. Changes nothing."""
+    with open_quiet(config) as log:
+        session = _Session(config, Store(config.cache), log, _as_of(config))
+    steps = session.steps()
+    return plan([steps.iso(), steps.root(), steps.boot(), steps.manifest()], session.store)
+
+
+@contextmanager
+def open_quiet(_: BuildConfig) -> Iterator[BuildLog]:
+    """A log that is not kept."""
+    with Path(os.devnull).open("w") as out:
+        yield BuildLog(out)
+
+
+@contextmanager
+def _session(config: BuildConfig, report: progress.Step) -> Iterator[_Session]:
+    store = Store(config.cache)
+    if os.geteuid() != 0:
+        raise UserError("building an image needs root", "Run it as root: sudo make iso", code=ExitCode.MACHINE)
+    missing = {package for tool, package in _HOST_TOOLS.items() if shutil.which(tool) is None}
+    if missing:
+        raise UserError(
+            f"this machine lacks {', '.join(sorted(missing))}",
+            f"Run tools/bootstrap, or: apt-get install --no-install-recommends {' '.join(sorted(missing))}",
+            code=ExitCode.MACHINE,
+        )
+    with store.locked(report.log), open_log(config.log) as log:
+        try:
+            yield _Session(config, store, log, _as_of(config))
+        finally:
+            store.clear_work()
+
+
+def _make(session: _Session, targets: Sequence[Step], report: progress.Step) -> dict[str, Path]:
+    config, store = session.config, session.store
+    todo = [item.step for item in plan(targets, store) if item.run]
+    store.need_space(Size(sum(step.space for step in todo)))
+    if _FROM_PACKAGES & {step.name for step in todo}:
+        with report.step("Package index") as step:
+            mirrors = mirrors_from(host_sources(), config.mirror)
+            session.index = fetch_index(mirrors, config.cache / "index", acquire_options(), step.log)
+            steps = session.steps()
+            session.index.check(steps.tools_list() + steps.image_list())
+        atomic_write(_stamp(config), session.as_of + "\n")
+    results = execute(targets, store, jobs=config.jobs, report=report)
+    for meta in store.prune(_keys(targets)):
+        report.log(f"removed from the store, unused for the longest time: {meta.step} {meta.key[:12]}")
+    return results
+
+
+def _keys(targets: Sequence[Step]) -> set[str]:
+    return {step.key for step in targets} | {key for step in targets for key in _keys(step.needs)}
+
+
+def _stamp(config: BuildConfig) -> Path:
+    return config.cache / "packages-as-of"
+
+
+def _as_of(config: BuildConfig) -> str:
+    if not config.update and _stamp(config).is_file():
+        return _stamp(config).read_text().strip()
+    return datetime.now(UTC).isoformat(timespec="seconds")

@@ -1,0 +1,147 @@
+"""``zeroth image``: build the image, see what a build would do, clean up."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import sys
+from collections.abc import Callable
+from contextlib import ExitStack
+from pathlib import Path
+
+import click
+from rich.console import Console
+from rich.table import Table
+
+from images.build import build as build_image
+from images.build import planned
+from images.cache import Store, tree_size
+from images.config import BuildConfig, Profile, checkout
+from zeroth.progress import Stream
+from zeroth.sinks import Timings, log_file, sink_for
+from zeroth.system.size import Size
+
+__all__ = ["image"]
+
+
+@click.group()
+def image() -> None:
+    """Build the image that installs and runs hosts."""
+
+
+def _options(command: Callable[..., None]) -> Callable[..., None]:
+    """The options that decide what is built."""
+    for option in reversed([
+        click.option("--profile", type=click.Choice([profile.value for profile in Profile]),
+                     default=Profile.RELEASE.value, show_default=True, help="dev: quick to make. release: small."),
+        click.option("--mirror", default="", metavar="URL", help="Debian archive to use instead of those in apt's sources."),
+        click.option("--answer", type=click.Path(exists=True, dir_okay=False, resolve_path=True, path_type=Path),
+                     metavar="FILE", help="Embed an answer file in the ISO: it then installs without asking."),
+        click.option("--firmware/--no-firmware", default=None,
+                     help="Firmware of server network cards and storage adapters.  [default: in release images]"),
+        click.option("--update", is_flag=True, help="Take the newest packages, even though some are cached."),
+        click.option("--jobs", type=click.IntRange(1), default=os.cpu_count() or 1, show_default="all processors",
+                     help="Steps, and compressor threads, at a time."),
+    ]):  # fmt: skip
+        command = option(command)
+    return command
+
+
+def _config(
+    *, profile: str, mirror: str, answer: Path | None, firmware: bool | None, update: bool, jobs: int
+) -> BuildConfig:
+    kind = Profile(profile)
+    return BuildConfig(
+        checkout(), kind, mirror, answer, kind is Profile.RELEASE if firmware is None else firmware, update, jobs
+    )
+
+
+@image.command()
+@_options
+@click.option("--json", "as_json", is_flag=True, help="Progress as one JSON object a line on standard output.")
+@click.option("--log", type=click.Path(dir_okay=False, path_type=Path), help="Append the progress to this file too.")
+@click.option("--timings", is_flag=True, help="Show at the end how long each step took.")
+def build(*, as_json: bool, log: Path | None, timings: bool, **options: object) -> None:
+    """Build dist/zeroth.iso and dist/netboot from Debian packages.
+
+    Steps whose inputs did not change are not run again. What the tools print is in .cache/zeroth/build.log.
+
+    \b
+    Examples:
+      zeroth image build
+      zeroth image build --profile dev --timings
+      zeroth image build --answer lab/host1.ks --mirror http://mirror.example/debian
+    """
+    config = _config(**options)  # type: ignore[arg-type]
+    times = Timings()
+    with ExitStack() as stack:
+        stream = Stream([sink_for(Console(stderr=True), sys.stdout if as_json else sys.stderr, json_lines=as_json)])
+        stream.add(times)
+        if log:
+            stream.add(stack.enter_context(log_file(log)))
+        path = build_image(config, stream)
+    if timings:
+        Console(stderr=True).print(_timings(times))
+    if as_json:
+        click.echo(json.dumps({"kind": "result", "iso": str(path), "size": path.stat().st_size}))
+    else:
+        click.echo(f"{config.dist / 'zeroth.iso'} ({Size(path.stat().st_size).approx()})")
+
+
+@image.command()
+@_options
+@click.option("--json", "as_json", is_flag=True, help="As JSON.")
+def graph(*, as_json: bool, **options: object) -> None:
+    """Show which steps a build would run, and why.
+
+    \b
+    Examples:
+      zeroth image graph
+      zeroth image graph --profile dev --json
+    """
+    items = planned(_config(**options))  # type: ignore[arg-type]
+    if as_json:
+        rows = [
+            {"step": item.step.name, "title": item.step.title, "run": item.run, "why": item.why, "key": item.step.key,
+             "needs": [step.name for step in item.step.needs], "inputs": dict(item.step.inputs)}
+            for item in items
+        ]  # fmt: skip
+        click.echo(json.dumps(rows, indent=1))
+        return
+    table = Table("step", "", "why", "needs", box=None, pad_edge=False)
+    for item in items:
+        needs = ", ".join(step.name for step in item.step.needs)
+        table.add_row(item.step.name, "[yellow]run[/]" if item.run else "[green]kept[/]", item.why, needs)
+    Console().print(table)
+
+
+@image.command()
+@click.option("--packages", is_flag=True, help="Remove the downloaded packages too.")
+def clean(*, packages: bool) -> None:
+    """Remove what was built, here and in dist/; downloaded packages stay unless asked for.
+
+    \b
+    Examples:
+      zeroth image clean
+      zeroth image clean --packages
+    """
+    config = BuildConfig(checkout())
+    folders = [config.dist, *(config.cache / name for name in ("objects", "work", "index"))]
+    if packages:
+        folders.append(config.cache / "packages")
+    with Store(config.cache).locked(lambda text: click.echo(text, err=True)):
+        present = [folder for folder in folders if folder.exists()]
+        freed = sum(tree_size(folder) for folder in present)
+        for folder in present:
+            shutil.rmtree(folder)
+        (config.cache / "packages-as-of").unlink(missing_ok=True)
+    click.echo(f"{Size(freed).approx()} removed")
+
+
+def _timings(times: Timings) -> Table:
+    table = Table("step", "seconds", box=None, pad_edge=False)
+    table.columns[1].justify = "right"
+    for path, seconds in times.rows:
+        table.add_row("  " * (len(path) - 1) + path[-1], f"{seconds:.1f}")
+    return table

@@ -1,0 +1,85 @@
+"""From a tree to the files that boot: root image, kernel, initrd, Xen; and GRUB's programs."""
+
+from __future__ import annotations
+
+import re
+import shutil
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from images.tools import ToolsTree
+from zeroth.errors import ExitCode, UserError
+from zeroth.system.files import sha256_file
+
+__all__ = ["boot_files", "grub_program", "root_image"]
+
+_PERCENT = re.compile(r"^\s*(\d{1,3})$")
+BLOCK_SIZE = "256K"
+
+
+def root_image(
+    tree: Path,
+    out: Path,
+    *,
+    tools: ToolsTree,
+    level: int,
+    epoch: int,
+    jobs: int,
+    progress: Callable[[float], None],
+) -> None:
+    """Pack a tree into ``out/root.squashfs``; the same bytes for the same tree. Writes its SHA-256 next to it.
+
+    The initrd is left out: it goes with the kernel, beside the root image.
+
+    :param level: of zstd, 1 to 22.
+    """
+    image = out / "root.squashfs"
+
+    def on_line(line: str) -> None:
+        match = _PERCENT.match(line)
+        if match:
+            progress(int(match[1]) / 100)
+
+    tools.run(
+        ["mksquashfs", tree, image, "-noappend", "-comp", "zstd", "-Xcompression-level", str(level), "-b", BLOCK_SIZE,
+         "-processors", str(jobs), "-percentage", "-wildcards", "-e", "boot/initrd.img*"],
+        show=[tree, out],
+        env={"SOURCE_DATE_EPOCH": str(epoch)},
+        on_line=on_line,
+    )  # fmt: skip
+    (out / "root.squashfs.sha256").write_text(f"{sha256_file(image)}  root.squashfs\n")
+
+
+def boot_files(tree: Path, out: Path) -> None:
+    """Copy the tree's kernel, initrd and hypervisor to ``out`` as vmlinuz, initrd.img and xen.gz.
+
+    :raises UserError: when the tree does not hold exactly one of each.
+    """
+    for pattern, name in (("vmlinuz-*", "vmlinuz"), ("initrd.img-*", "initrd.img"), ("xen-*.gz", "xen.gz")):
+        found = [path for path in (tree / "boot").glob(pattern) if path.is_file() and not path.is_symlink()]
+        if len(found) != 1:
+            names = ", ".join(sorted(path.name for path in found)) or "none"
+            raise UserError(
+                f"the tree has to have one /boot/{pattern}, and has: {names}",
+                "Look at images/packages/base.list and at the elements.",
+                code=ExitCode.MACHINE,
+            )
+        shutil.copyfile(found[0], out / name)
+        (out / name).chmod(0o644)
+
+
+def grub_program(
+    out: Path, *, platform: str, modules: Sequence[str], config: str, tools: ToolsTree, prefix: str = "/boot/grub"
+) -> None:
+    """Make one of GRUB's programs.
+
+    :param platform: GRUB's name: ``x86_64-efi``, or ``i386-pc-eltorito`` for CDs under BIOS.
+    :param config: commands that it runs first.
+    """
+    source = out.with_suffix(".cfg")
+    source.write_text(config)
+    tools.run(
+        ["grub-mkimage", "-O", platform, "-p", prefix, "-c", source, "-o", out, *modules],
+        show=[out.parent],
+    )
+    source.unlink()

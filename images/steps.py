@@ -1,0 +1,259 @@
+"""The steps of a build and what goes into each."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Callable, Iterable
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from images.bootstrap import PackagePool, bootstrap
+from images.config import COMPONENTS, SUITE, BuildConfig
+from images.customise import ELEMENTS, customise
+from images.graph import Results, Step
+from images.index import PackageIndex
+from images.inputs import digest_file, digest_text, digest_tree, files_below
+from images.log import BuildLog
+from images.manifest import image_manifest
+from images.media import EFI_MODULES, make_iso
+from images.pack import BLOCK_SIZE, boot_files, grub_program, root_image
+from images.packages import PackageList, read_list
+from images.tools import ToolsTree
+from images.wheels import NOT_IN_DEBIAN, ROOMS, locked, room_sources, room_wheel, third_party_wheels
+from zeroth import progress
+
+__all__ = ["Steps", "answer_name"]
+
+# GRUB for an installed host starts the menu on the partition it was loaded from: that is what a prefix without a device
+# means.
+HOST_MODULES = EFI_MODULES
+HOST_CONFIG = "configfile $prefix/grub.cfg\n"
+
+# Nothing that runs in the tools tree needs these.
+_TOOLS_WITHOUT = ("/usr/share/doc/*", "/usr/share/man/*", "/usr/share/locale/*", "/usr/share/info/*")
+_NO_INITRD = (
+    '--essential-hook=chroot "$1" dpkg-divert --local --quiet --rename --add /usr/sbin/update-initramfs',
+    '--essential-hook=ln -s ../bin/true "$1"/usr/sbin/update-initramfs',
+)
+_GIB = 1 << 30
+
+
+@dataclass(frozen=True)
+class Steps:
+    """All steps of one build.
+
+    :param config: what is built.
+    :param log: gets what tools print.
+    :param work: folder for temporary files.
+    :param as_of: when the packages in use were chosen: they stay until the user asks for newer ones.
+    :param index: the package index; called only when packages are installed.
+    """
+
+    config: BuildConfig
+    log: BuildLog
+    work: Path
+    as_of: str
+    index: Callable[[], PackageIndex]
+
+    def tools_list(self) -> PackageList:
+        """What the tools tree holds."""
+        return read_list(self.config.packages / "tools.list")
+
+    def image_list(self) -> PackageList:
+        """What the image holds."""
+        packages = read_list(self.config.packages / "base.list")
+        return packages + read_list(self.config.packages / "firmware.list") if self.config.firmware else packages
+
+    def tools(self) -> Step:
+        """The tools tree."""
+        packages = self.tools_list()
+
+        def make(out: Path, _: Results, step: progress.Step) -> None:
+            (out / "root").mkdir()
+            self._bootstrap("tools", packages, out / "tree", step, "essential",
+                            [f"--dpkgopt=path-exclude={path}" for path in _TOOLS_WITHOUT])  # fmt: skip
+
+        inputs = {"suite": SUITE, "packages": digest_text("\n".join(packages.names)), "form": "1"}
+        return Step("tools", "Tools tree", inputs, make, space=_GIB)
+
+    def base(self) -> Step:
+        """The tree of packages."""
+        packages = self.image_list()
+
+        def make(out: Path, _: Results, step: progress.Step) -> None:
+            self._bootstrap("base", packages, out / "tree", step, "apt", _NO_INITRD)
+
+        inputs = {
+            "suite": f"{SUITE} {' '.join(COMPONENTS)}",
+            "packages": digest_text("\n".join(packages.names)),
+            "packages as of": self.as_of,
+            "source date": str(self.config.epoch),
+            "images/bootstrap.py": self._code("bootstrap.py"),
+        }
+        return Step("base", "Packages", inputs, make, space=3 * _GIB // 2)
+
+    def rooms(self) -> Step:
+        """Our own wheel."""
+
+        def make(out: Path, _: Results, __: progress.Step) -> None:
+            room_wheel(self.config.root, out, work=self._scratch("rooms"), epoch=self.config.epoch)
+
+        inputs = {
+            **{name: self._tree(path for path in room_sources(self.config.root) if _top(self.config, path) == name)
+               for name in ("pyproject.toml", *ROOMS)},
+            "source date": str(self.config.epoch),
+        }  # fmt: skip
+        return Step("rooms", "Wheel of the rooms", inputs, make)
+
+    def wheels(self) -> Step:
+        """Third parties' wheels."""
+
+        def make(out: Path, _: Results, __: progress.Step) -> None:
+            third_party_wheels(self.config.root, out, work=self._scratch("wheels"), epoch=self.config.epoch)
+
+        inputs = {name: digest_text(locked(self.config.root, name)) for name in NOT_IN_DEBIAN}
+        return Step("wheels", "Wheels that Debian lacks", {**inputs, "source date": str(self.config.epoch)}, make)
+
+    def grub(self) -> Step:
+        """GRUB's EFI program for installed hosts."""
+
+        def make(out: Path, results: Results, _: progress.Step) -> None:
+            tools = ToolsTree(results["tools"])
+            grub_program(
+                out / "grubx64.efi", platform="x86_64-efi", modules=HOST_MODULES, config=HOST_CONFIG, tools=tools
+            )
+
+        inputs = {"modules": " ".join(HOST_MODULES), "config": HOST_CONFIG}
+        return Step("grub", "GRUB for UEFI", inputs, make, (self.tools(),))
+
+    def tree(self) -> Step:
+        """The finished tree."""
+        root, elements = self.config.root, self.config.elements
+
+        def make(out: Path, results: Results, step: progress.Step) -> None:
+            work = self._scratch("tree")
+            stage = work / "stage"
+            (stage / "wheel").mkdir(parents=True)
+            (stage / "boot").mkdir()
+            for folder, wanted in (("rooms", "wheel"), ("wheels", "wheel"), ("grub", "boot")):
+                for path in results[folder].iterdir():
+                    shutil.copy2(path, stage / wanted / path.name)
+            for path in self._units():
+                target = stage / "units" / _top(self.config, path) / path.relative_to(path.parents[0])
+                target.parent.mkdir(parents=True, exist_ok=True)
+                shutil.copy2(path, target)
+            customise(
+                results["base"] / "tree", out / "tree", stage=stage, elements=elements,
+                shims=root / "images" / "shims",
+                epoch=self.config.epoch, work=work / "dib", log=self.log.writer("tree"),
+                progress=lambda fraction, hook: step.update(fraction, message=hook),
+            )  # fmt: skip
+
+        inputs = {
+            **{f"element {name}": self._tree(files_below(elements / name)) for name in ELEMENTS},
+            "units": self._tree(self._units()),
+            "images/customise.py": self._code("customise.py"),
+            "source date": str(self.config.epoch),
+        }
+        return Step(
+            "tree", "Finished tree", inputs, make,
+            (self.base(), self.rooms(), self.wheels(), self.grub()), space=3 * _GIB // 2,
+        )  # fmt: skip
+
+    def root(self) -> Step:
+        """The root image."""
+
+        def make(out: Path, results: Results, step: progress.Step) -> None:
+            root_image(
+                results["tree"] / "tree", out, tools=ToolsTree(results["tools"]),
+                level=self.config.profile.zstd_level, epoch=self.config.epoch, jobs=self.config.jobs,
+                progress=step.update,
+            )  # fmt: skip
+
+        inputs = {"zstd level": str(self.config.profile.zstd_level), "block size": BLOCK_SIZE}
+        return Step("root", "Root image", inputs, make, (self.tree(), self.tools()), space=_GIB)
+
+    def boot(self) -> Step:
+        """Kernel, initrd and hypervisor."""
+
+        def make(out: Path, results: Results, _: progress.Step) -> None:
+            boot_files(results["tree"] / "tree", out)
+
+        return Step("boot", "Boot files", {}, make, (self.tree(),))
+
+    def manifest(self) -> Step:
+        """What the image is made of."""
+
+        def make(out: Path, results: Results, _: progress.Step) -> None:
+            made = {path.name: path for name in ("root", "boot") for path in results[name].iterdir()}
+            made.pop("root.squashfs.sha256")
+            document = image_manifest(results["tree"] / "tree", made, self.config)
+            (out / "manifest.json").write_text(json.dumps(document, indent=1, sort_keys=True) + "\n")
+
+        inputs = {"version": self.config.version, "form": self._code("manifest.py")}
+        return Step("manifest", "Manifest", inputs, make, (self.tree(), self.root(), self.boot()))
+
+    def iso(self) -> Step:
+        """The ISO image."""
+        answer = self.config.answer
+
+        def make(out: Path, results: Results, _: progress.Step) -> None:
+            files = {
+                f"zeroth/{path.name}": path
+                for name in ("root", "boot", "manifest")
+                for path in results[name].iterdir()
+                if path.suffix != ".sha256"
+            }
+            if answer is not None:
+                files[f"zeroth/{answer_name(answer)}"] = answer
+            make_iso(
+                out / "zeroth.iso", files, version=self.config.version, epoch=self.config.epoch,
+                work=self._scratch("iso"), tools=ToolsTree(results["tools"]),
+            )  # fmt: skip
+
+        inputs = {
+            "version": self.config.version,
+            "images/media.py": self._code("media.py"),
+            "menu": self._code("templates/grub.cfg.j2"),
+            "answer": f"{answer_name(answer)} {digest_file(answer)}" if answer else "",
+            "source date": str(self.config.epoch),
+        }
+        return Step(
+            "iso", "ISO image", inputs, make, (self.root(), self.boot(), self.manifest(), self.tools()), space=_GIB
+        )
+
+    def _bootstrap(
+        self, name: str, packages: PackageList, target: Path, step: progress.Step, variant: str, hooks: Iterable[str]
+    ) -> None:
+        bootstrap(
+            packages.names, target, index=self.index(), pool=PackagePool(self.config.cache / "packages"),
+            epoch=self.config.epoch, work=self._scratch(name), variant=variant, hooks=tuple(hooks),
+            log=self.log.writer(name), progress=step.update,
+        )  # fmt: skip
+
+    def _units(self) -> list[Path]:
+        return [path for room in ROOMS for path in files_below(self.config.root / room / "units")]
+
+    def _scratch(self, name: str) -> Path:
+        folder = self.work / name
+        with suppress(FileNotFoundError):
+            shutil.rmtree(folder)
+        folder.mkdir(parents=True)
+        return folder
+
+    def _code(self, name: str) -> str:
+        return digest_file(self.config.root / "images" / name)
+
+    def _tree(self, paths: Iterable[Path]) -> str:
+        return digest_tree(self.config.root, paths)
+
+
+def answer_name(answer: Path) -> str:
+    """What an embedded answer is called on the medium; the installer tells the kind by the ending."""
+    return f"answer{answer.suffix.lower()}"
+
+
+def _top(config: BuildConfig, path: Path) -> str:
+    return path.relative_to(config.root).parts[0]
