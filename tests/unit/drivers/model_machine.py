@@ -1,0 +1,128 @@
+"""A model of a machine with NICs, Open vSwitch and systemd-networkd: it obeys actions the way the real ones do."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+
+from zeroth.drivers.network.model import (
+    Action,
+    AddBridge,
+    AddPort,
+    Address,
+    Bridge,
+    ChangeSwitch,
+    Link,
+    Observed,
+    Port,
+    ReloadNetworkd,
+    RemoveBridge,
+    RemoveFile,
+    RemovePort,
+    SetBridge,
+    SetPort,
+    SwitchChange,
+    WriteFile,
+)
+
+
+class PowerCut(BaseException):
+    """The machine stopped here."""
+
+
+@dataclass
+class ModelMachine:
+    """
+    :ivar lease: what a DHCP server answers, None for no server.
+    :ivar lease_vlan: the VLAN on which it answers.
+    :ivar cut_after: the power fails when this many actions are done.
+    """
+
+    nics: tuple[Link, ...]
+    bridges: dict[str, Bridge] = field(default_factory=dict)
+    files: dict[str, str] = field(default_factory=dict)
+    lease: str | None = "192.0.2.77/24"
+    lease_vlan: int | None = None
+    cut_after: int | None = None
+    done: list[Action] = field(default_factory=list)
+    loaded: dict[str, str] = field(default_factory=dict)
+    """The files as networkd read them last."""
+
+    def observe(self) -> Observed:
+        links = [replace(nic, up=True) for nic in self.nics]
+        for bridge in self.bridges.values():
+            links.append(Link(bridge.name, bridge.hwaddr or "", up=True, carrier=True))
+            links += [Link(port.name, port.mac or "", up=True) for port in bridge.ports if port.type == "internal"]
+        seen = tuple(self._managed(link) for link in links)
+        return Observed(seen, tuple(self.bridges.values()), dict(self.files))
+
+    def apply(self, action: Action) -> None:
+        if self.cut_after is not None and len(self.done) >= self.cut_after:
+            raise PowerCut
+        self.done.append(action)
+        match action:
+            case WriteFile(name, content):
+                self.files[name] = content
+            case RemoveFile(name):
+                del self.files[name]
+            case ChangeSwitch(changes):
+                bridges = dict(self.bridges)
+                for change in changes:
+                    self._change(bridges, change)
+                names = [port.name for bridge in bridges.values() for port in bridge.ports]
+                assert len(names) == len(set(names)), "a port is in one bridge only"
+                self.bridges = bridges
+            case ReloadNetworkd():
+                self.loaded = dict(self.files)
+
+    def reboot(self) -> None:
+        """The switch database and the files stay; networkd reads the files as they are."""
+        self.loaded = dict(self.files)
+        self.cut_after = None
+
+    def _change(self, bridges: dict[str, Bridge], change: SwitchChange) -> None:
+        match change:
+            case AddBridge(name, hwaddr, role):
+                old = bridges.get(name, Bridge(name))
+                bridges[name] = replace(old, hwaddr=hwaddr, role=role)
+            case SetBridge(name, hwaddr):
+                bridges[name] = replace(bridges[name], hwaddr=hwaddr)
+            case RemoveBridge(name):
+                del bridges[name]
+            case AddPort(name, port):
+                assert bridges[name].port(port.name) is None
+                bridges[name] = replace(bridges[name], ports=(*bridges[name].ports, port))
+            case SetPort(name, port):
+                assert bridges[name].port(port.name)
+                bridges[name] = replace(bridges[name], ports=(*_without(bridges[name], port.name), port))
+            case RemovePort(name, port_name):
+                assert bridges[name].port(port_name)
+                bridges[name] = replace(bridges[name], ports=_without(bridges[name], port_name))
+
+    def _managed(self, link: Link) -> Link:
+        for name, content in sorted(self.loaded.items()):
+            if name.endswith(".network") and f"[Match]\nName={link.name}\n" in content:
+                address = self._address(link, content)
+                setup = "configured" if address or "DHCP=ipv4" not in content else "configuring"
+                addresses = (address,) if address else ()
+                file = f"/etc/systemd/network/{name}"
+                return replace(link, network_file=file, setup=setup, addresses=addresses)
+        return link
+
+    def _address(self, link: Link, content: str) -> Address | None:
+        for line in content.splitlines():
+            if line.startswith("Address="):
+                return Address(line.partition("=")[2])
+        if "DHCP=ipv4" not in content or self.lease is None:
+            return None
+        for bridge in self.bridges.values():
+            port = bridge.port(link.name)
+            tag = port.tag if port else None
+            cards = {nic.name for nic in self.nics if nic.carrier}
+            wired = any(port.name in cards for port in bridge.ports)
+            if (port or link.name == bridge.name) and wired and tag == self.lease_vlan:
+                return Address(self.lease, dynamic=True)
+        return None
+
+
+def _without(bridge: Bridge, name: str) -> tuple[Port, ...]:
+    return tuple(port for port in bridge.ports if port.name != name)

@@ -1,0 +1,98 @@
+"""systemd-networkd's files, and what it says of the links. Source: systemd.network(5), systemd.link(5)."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from zeroth.drivers.network.model import Link
+from zeroth.spec.model import ManagementNetwork, StaticAddress
+from zeroth.system.run import CommandFailed, run
+
+__all__ = [
+    "BRIDGE_FILE",
+    "HEADER",
+    "LINK_FILE",
+    "MANAGEMENT_FILE",
+    "UPLINK_FILE",
+    "networkd_files",
+    "networkd_links",
+    "read_files",
+]
+
+HEADER = "# Made by zeroth from the host's management network; changes are overwritten.\n"
+LINK_FILE = "10-zeroth-uplink.link"
+UPLINK_FILE = "10-zeroth-uplink.network"
+BRIDGE_FILE = "10-zeroth-bridge.network"
+MANAGEMENT_FILE = "10-zeroth-management.network"
+
+_NO_ADDRESS = "[Network]\nDHCP=no\nLinkLocalAddressing=no\nIPv6AcceptRA=no\nLLMNR=no\n"
+
+
+def networkd_files(management: ManagementNetwork, nic: Link, address_on: str) -> Mapping[str, str]:
+    """The files for a management network, by name.
+
+    :param address_on: the link that gets the address.
+    """
+    files = {
+        LINK_FILE: HEADER + f"[Match]\n{_match_card(nic)}\n[Link]\nName={nic.name}\n",
+        # KeepMaster: the datapath is the NIC's master, and networkd would try to free it.
+        UPLINK_FILE: HEADER
+        + f"[Match]\nName={nic.name}\n\n[Link]\nRequiredForOnline=no\n\n{_NO_ADDRESS}KeepMaster=yes\n",
+        MANAGEMENT_FILE: HEADER + f"[Match]\nName={address_on}\n\n{_addressing(management)}",
+    }
+    if address_on != management.bridge:
+        files[BRIDGE_FILE] = (
+            HEADER + f"[Match]\nName={management.bridge}\n\n[Link]\nRequiredForOnline=no\n\n{_NO_ADDRESS}"
+        )
+    return files
+
+
+def read_files(folder: Path) -> Mapping[str, str]:
+    """Our files in networkd's folder: those that begin with our header."""
+    found = {}
+    for path in sorted(folder.glob("*-zeroth-*")) if folder.is_dir() else ():
+        text = path.read_text(errors="replace") if path.is_file() else ""
+        if text.startswith(HEADER):
+            found[path.name] = text
+    return found
+
+
+def networkd_links() -> Mapping[str, Mapping[str, Any]]:
+    """What networkd says of each link, by name; empty when networkd is not running (or not on this machine)."""
+    try:
+        text = run(["networkctl", "--json=short", "list"], timeout=20).stdout
+        interfaces = json.loads(text).get("Interfaces", [])
+    except (CommandFailed, json.JSONDecodeError):
+        return {}
+    return {entry["Name"]: entry for entry in interfaces if "Name" in entry}
+
+
+def _match_card(nic: Link) -> str:
+    # The bridge has the NIC's address, too, and must not be renamed: a NIC is matched by the address burnt in, which
+    # an internal port has not, or by its driver besides.
+    if nic.permanent_mac:
+        return f"PermanentMACAddress={nic.permanent_mac}\n"
+    return f"MACAddress={nic.mac}\nDriver={nic.driver or '*'}\n"
+
+
+def _addressing(management: ManagementNetwork) -> str:
+    lines = ["[Network]", "LinkLocalAddressing=ipv6", "IPv6AcceptRA=no"]
+    address = management.address
+    if isinstance(address, StaticAddress):
+        lines += ["DHCP=no", f"Address={address.address}"]
+        if address.gateway:
+            lines.append(f"Gateway={address.gateway}")
+        # A fixed address stands whether or not there is a link: the console and local services count on it.
+        lines.append("ConfigureWithoutCarrier=yes")
+    else:
+        lines.append("DHCP=ipv4")
+    lines += [f"DNS={server}" for server in management.dns]
+    if not isinstance(address, StaticAddress):
+        # The client identifier is the MAC address, which is pinned: the lease stays the same from install to install,
+        # and reservations by MAC address work. Name servers that the answer gives go before those of DHCP.
+        own_dns = "no" if management.dns else "yes"
+        lines += ["", "[DHCPv4]", "ClientIdentifier=mac", "UseHostname=no", f"UseDNS={own_dns}"]
+    return "\n".join(lines) + "\n"
