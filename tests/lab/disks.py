@@ -37,13 +37,13 @@ def overlay(base: Path, target: Path, base_format: str) -> Path:
     It knows its base by a relative name, so that both may be moved together.
     """
     name = os.path.relpath(base.resolve(), target.parent.resolve())
-    run([*tools().qemu_img, "create", "-q", "-f", "qcow2", "-F", base_format, "-b", name, target])
+    tools().run("qemu-img", "create", "-q", "-f", "qcow2", "-F", base_format, "-b", name, target)
     return target
 
 
 def flash(target: Path) -> Path:
     """OVMF's empty variables as a qcow2 file."""
-    run([*tools().qemu_img, "convert", "-f", "raw", "-O", "qcow2", tools().variables, target])
+    tools().run("qemu-img", "convert", "-f", "raw", "-O", "qcow2", tools().variables, target)
     return target
 
 
@@ -51,12 +51,12 @@ def fat_volume(path: Path, label: str, files: Mapping[str, str | bytes]) -> Path
     """A FAT file system, without a partition table, labelled and holding ``files`` (name to content)."""
     blank(path, _FAT_SIZE)
     # Without a fixed serial number equal answers would make unequal volumes.
-    run(_mtool("mformat", "-i", path, "-v", label, "-N", "5e704d00", "-F", "-c", "1", "::"))
+    tools().run("mformat", "-i", path, "-v", label, "-N", "5e704d00", "-F", "-c", "1", "::")
     for name, content in files.items():
         source = path.with_suffix(f".{name}")
         source.write_bytes(content.encode() if isinstance(content, str) else content)
         os.utime(source, (0, 0))
-        run(_mtool("mcopy", "-m", "-i", path, source, f"::{name}"))
+        tools().run("mcopy", "-m", "-i", path, source, f"::{name}")
         source.unlink()
     return path
 
@@ -94,7 +94,3 @@ def describe(path: Path, base_format: str) -> str:
         return f"{path}: missing"
     held = Size(path.stat().st_blocks * 512).approx()
     return f"{path}: {base_format}, {Size(path.stat().st_size).approx()} long, holds {held}"
-
-
-def _mtool(name: str, *words: str | Path) -> list[str]:
-    return [*tools().mtools, name, *(str(word) for word in words)]

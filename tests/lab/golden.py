@@ -81,7 +81,11 @@ def key(firmware: Firmware) -> str:
     """What a golden host of this firmware came from, as one hash."""
     machine = Target(firmware, Disk(Path("disk"), TARGET), Path("vars")).machine()
     words = command_line(
-        machine, tools(), dict.fromkeys(machine.ports, 0), sockets=Path("run"), serial_log=Path("log")
+        machine,
+        dict.fromkeys(machine.ports, 0),
+        firmware=Path("ovmf"),
+        sockets=Path("run"),
+        serial_log=Path("log"),
     )
     parts = [_FORMAT, iso_digest(), answer(), words, [sha256_file(tools().code), sha256_file(tools().variables)]]
     return hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:16]

@@ -56,10 +56,15 @@ class Host:
         self._sockets = TemporaryDirectory(prefix="lab-")
         sockets = Path(self._sockets.name)
         self.serial = Serial(folder / "serial.log", sockets / "serial")
-        argv = command_line(
-            machine, tools(), self.forwards, sockets=sockets, serial_log=self.serial.log, incoming=incoming
+        words = command_line(
+            machine,
+            self.forwards,
+            firmware=tools().code,
+            sockets=sockets,
+            serial_log=self.serial.log,
+            incoming=incoming,
         )
-        self.child = Child(argv, self.log)
+        self.child = Child(tools().argv(words, show=[sockets]), self.log)
         self.started = time.monotonic()
         try:
             self.qmp = Qmp(sockets / "qmp")
@@ -87,7 +92,6 @@ class Host:
         """
         end = time.monotonic() + seconds
         while (status := self.child.wait(0.3)) is None:
-            self.serial.drain()
             if time.monotonic() > end:
                 raise LabError(f"the machine still runs after {seconds:g} s; console:\n{self.serial.tail()}")
         reasons = [event["data"].get("reason", "") for event in self.qmp.drain() if event["event"] == "SHUTDOWN"]

@@ -12,8 +12,6 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
 
-from tests.lab.tools import Tools
-
 __all__ = ["CPU", "Disk", "Firmware", "Machine", "command_line"]
 
 CPU = "max,-smap,-smep,-x2apic,-rdtscp"
@@ -72,21 +70,22 @@ class Machine:
 
 def command_line(
     machine: Machine,
-    tools: Tools,
     forwards: dict[int, int],
     *,
+    firmware: Path,
     sockets: Path,
     serial_log: Path,
     incoming: Path | None = None,
 ) -> list[str]:
-    """The command that starts the machine, paused.
+    """The command, inside the tools tree, that starts the machine, paused.
 
     :param forwards: machine port to port on 127.0.0.1.
+    :param firmware: OVMF's program.
     :param sockets: a folder that gets the sockets ``qmp`` and ``serial``.
     :param incoming: a memory snapshot to go on from.
     """
     words = [
-        *tools.qemu,
+        "qemu-system-x86_64",
         "-nodefaults", "-no-user-config", "-display", "none", "-vga", "std", "-S",
         "-machine", _machine(machine),
         "-accel", "tcg,thread=multi",
@@ -100,7 +99,7 @@ def command_line(
         *_network(machine, forwards),
     ]  # fmt: skip
     if machine.firmware is Firmware.UEFI:
-        words += _flash(machine, tools)
+        words += _flash(machine, firmware)
     if machine.cd is not None:
         words += _cd(machine.cd, machine.cd_boot)
     for disk in machine.disks:
@@ -117,10 +116,10 @@ def _machine(machine: Machine) -> str:
     return "q35,pflash0=code,pflash1=variables" if machine.firmware is Firmware.UEFI else "q35"
 
 
-def _flash(machine: Machine, tools: Tools) -> list[str]:
+def _flash(machine: Machine, firmware: Path) -> list[str]:
     if machine.variables is None:
         raise ValueError("a UEFI machine needs a copy of the firmware's variables")
-    code = {"driver": "raw", "node-name": "code", "read-only": True, "file": _file(tools.code)}
+    code = {"driver": "raw", "node-name": "code", "read-only": True, "file": _file(firmware)}
     variables = {"driver": "qcow2", "node-name": "variables", "file": _file(machine.variables)}
     return ["-blockdev", json.dumps(code), "-blockdev", json.dumps(variables)]
 

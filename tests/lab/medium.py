@@ -8,7 +8,6 @@ from pathlib import Path
 from tests.lab import disks
 from tests.lab.paths import ISO
 from tests.lab.tools import tools
-from zeroth.system.run import run
 
 __all__ = ["damaged", "extract"]
 
@@ -16,14 +15,14 @@ __all__ = ["damaged", "extract"]
 def extract(name: str, folder: Path) -> Path:
     """A copy of ``/zeroth/NAME`` of the medium, in ``folder``."""
     target = folder / name
-    run([*tools().xorriso, "-osirrox", "on", "-indev", ISO, "-extract", f"/zeroth/{name}", target])
+    tools().run("xorriso", "-osirrox", "on", "-indev", ISO, "-extract", f"/zeroth/{name}", target)
     target.chmod(0o644)
     return target
 
 
 def damaged(name: str, target: Path) -> Path:
     """A copy of the medium in which one byte in the middle of ``/zeroth/NAME`` is another."""
-    listing = run([*tools().xorriso, "-indev", ISO, "-find", f"/zeroth/{name}", "-exec", "report_lba", "--"]).stdout
+    listing = tools().run("xorriso", "-indev", ISO, "-find", f"/zeroth/{name}", "-exec", "report_lba", "--").stdout
     # File data lba:  0 ,  36 ,  180000 ,  368000000 , '/zeroth/root.squashfs'
     row = next(line for line in listing.splitlines() if line.startswith("File data lba:"))
     _, start, blocks, _, _ = (word.strip() for word in row.split(":", 1)[1].split(","))

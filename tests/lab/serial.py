@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 import socket
+import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -82,29 +84,26 @@ class Serial:
 
     def send(self, text: str) -> None:
         """Type. Slowly enough for a UART without flow control."""
-        link = self.attach()
         for start in range(0, len(text), 8):
-            link.sendall(text[start : start + 8].encode())
+            self.type(text[start : start + 8].encode())
             time.sleep(0.02)
 
-    def attach(self) -> socket.socket:
-        """The raw line, for typing and for a person's terminal. QEMU accepts one at a time."""
+    def type(self, data: bytes) -> None:
+        """Put bytes on the line."""
         if self._link is None:
-            self._link = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-            self._link.connect(str(self._path))
-        return self._link
+            self.attach(lambda _: None)
+        assert self._link is not None
+        self._link.sendall(data)
 
-    def drain(self) -> None:
-        """Throw away what came over the line (it is in the log), so that QEMU never has to wait for us."""
-        if self._link is not None:
-            self._link.setblocking(False)
-            try:
-                while self._link.recv(1 << 16):
-                    pass
-            except BlockingIOError:
-                pass
-            finally:
-                self._link.setblocking(True)
+    def attach(self, listener: Callable[[bytes], None]) -> None:
+        """Connect the line; from now on ``listener`` gets what the machine says, on a thread of its own.
+
+        Somebody has to listen all the time: QEMU holds the machine up when nobody takes what it says.
+        """
+        link = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        link.connect(str(self._path))
+        self._link = link
+        threading.Thread(target=_listen, args=(link, listener), daemon=True).start()
 
     def close(self) -> None:
         """Hang up."""
@@ -113,8 +112,13 @@ class Serial:
             self._link = None
 
     def _raw(self) -> bytes:
-        self.drain()
         return self.log.read_bytes() if self.log.exists() else b""
 
     def _quoted(self) -> str:
         return "last lines of the console:\n" + "\n".join(f"  | {line}" for line in self.tail().splitlines())
+
+
+def _listen(link: socket.socket, listener: Callable[[bytes], None]) -> None:
+    with contextlib.suppress(OSError):
+        while data := link.recv(1 << 16):
+            listener(data)

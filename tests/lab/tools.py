@@ -5,48 +5,66 @@ With them the lab's results do not depend on the build machine's release.
 
 from __future__ import annotations
 
+import sys
+import threading
+from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
 
-from zeroth.errors import ExitCode, UserError
+from images.build import tools_tree
+from images.tools import ToolsTree
+from tests.lab.paths import CACHE, ISO
+from zeroth.errors import UserError
+from zeroth.progress import Stream
+from zeroth.sinks import PlainSink
+from zeroth.system.run import Completed, run
 
 __all__ = ["Tools", "tools"]
+
+_lock = threading.Lock()
+_found: list[Tools] = []
 
 
 @dataclass(frozen=True)
 class Tools:
-    """Commands as argv prefixes, and firmware files.
+    """Programs that see the lab's own folder and the medium, at the same paths as everybody."""
 
-    :ivar qemu: ``qemu-system-x86_64``.
-    :ivar mtools: what stands before the name of one of the mtools.
-    :ivar code: OVMF's program, read-only flash.
-    :ivar variables: OVMF's empty variables, to be copied.
-    """
+    tree: ToolsTree
 
-    qemu: tuple[str, ...]
-    qemu_img: tuple[str, ...]
-    mtools: tuple[str, ...]
-    xorriso: tuple[str, ...]
-    code: Path
-    variables: Path
+    def argv(self, command: Sequence[str | Path], *, show: Sequence[Path] = ()) -> list[str]:
+        """What to start to run a program of the tree; it sees the folders ``show`` as well."""
+        return self.tree.argv(command, show=[CACHE, ISO.parent, self._firmware, *show])
+
+    def run(self, *command: str | Path, show: Sequence[Path] = ()) -> Completed:
+        """Run a program of the tree to its end."""
+        return run(self.argv(command, show=show))
+
+    @property
+    def code(self) -> Path:
+        """OVMF's program, read-only flash."""
+        return self._firmware / "OVMF_CODE_4M.fd"
+
+    @property
+    def variables(self) -> Path:
+        """OVMF's empty variables, to be copied."""
+        return self._firmware / "OVMF_VARS_4M.fd"
+
+    @property
+    def _firmware(self) -> Path:
+        return self.tree.path("usr/share/OVMF")
 
 
-@cache
 def tools() -> Tools:
-    """The tools of this machine.
+    """The tools of this checkout; the tree is made when it is not there.
 
-    :raises UserError: when the firmware is missing.
+    :raises UserError: when it cannot be made.
     """
-    found = Tools(
-        qemu=("/usr/bin/qemu-system-x86_64",),
-        qemu_img=("/usr/bin/qemu-img",),
-        mtools=(),
-        xorriso=("/usr/bin/xorriso",),
-        code=Path("/usr/share/OVMF/OVMF_CODE_4M.fd"),
-        variables=Path("/usr/share/OVMF/OVMF_VARS_4M.fd"),
-    )
-    for path in (found.code, found.variables):
-        if not path.is_file():
-            raise UserError(f"{path} is missing", "Install the package ovmf.", code=ExitCode.MACHINE)
-    return found
+    with _lock:
+        if not _found:
+            CACHE.mkdir(parents=True, exist_ok=True)
+            ISO.parent.mkdir(exist_ok=True)
+            found = Tools(tools_tree(Stream([PlainSink(sys.stderr)])))
+            if not found.code.is_file():
+                raise UserError(f"the tools tree has no {found.code.name}", "Run `make clean` and `make iso`.")
+            _found.append(found)
+        return _found[0]

@@ -92,5 +92,4 @@ def wait_api(host: Host, seconds: float) -> None:
         except OSError:
             pass
         expect(host.seconds() < end, f"the API did not answer within {seconds:g} s")
-        host.serial.drain()
         host.child.wait(0.5)

@@ -12,14 +12,14 @@ from tests.lab.guest import Member, cpio
 from tests.lab.machine import Disk, Firmware, Machine, command_line
 from tests.lab.ports import free_ports
 from tests.lab.serial import Serial, SerialTimeout, plain
-from tests.lab.tools import Tools
 
-TOOLS = Tools(("qemu",), ("qemu-img",), (), ("xorriso",), Path("/fw/code.fd"), Path("/fw/vars.fd"))
 FORWARDS = {22: 2222, 443: 4433}
 
 
 def words(machine: Machine) -> list[str]:
-    return command_line(machine, TOOLS, FORWARDS, sockets=Path("/run/m"), serial_log=Path("/log/serial.log"))
+    return command_line(
+        machine, FORWARDS, firmware=Path("/fw/code.fd"), sockets=Path("/run/m"), serial_log=Path("/log/serial.log")
+    )
 
 
 def nodes(machine: Machine) -> dict[str, dict[str, object]]:
