@@ -10,8 +10,22 @@ from enum import StrEnum
 from ipaddress import IPv4Address, IPv4Interface
 from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, model_validator
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationInfo, field_validator, model_validator
 
+from zeroth.spec.fields import (
+    BridgeName,
+    DiskSelector,
+    HostAddress,
+    HostName,
+    KeyboardLayout,
+    LinuxWord,
+    NicName,
+    PasswordHash,
+    SerialSpeed,
+    SshKey,
+    TimeZone,
+    XenWord,
+)
 from zeroth.system.size import MIB, Size
 
 __all__ = [
@@ -29,15 +43,6 @@ __all__ = [
 
 SCHEMA_VERSION: Literal[1] = 1
 
-# RFC 1123: labels of letters, digits and hyphens, not at an end; at most 253 characters in all (Linux allows 64).
-HostName = Annotated[
-    str,
-    Field(max_length=64, pattern=r"^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?(\.[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?)*$"),
-]
-MacAddress = Annotated[str, Field(pattern=r"^[0-9a-f]{2}(:[0-9a-f]{2}){5}$")]
-# crypt(5): $id$... with the modern methods only; "!" or "*" would lock the account, which is `locked`.
-PasswordHash = Annotated[str, Field(pattern=r"^\$(5|6|y|gy|7|2[aby])\$[ -9;-~]+$")]
-
 
 class _Model(BaseModel):
     """Values: frozen, and nothing unknown is let through."""
@@ -50,6 +55,8 @@ class EndAction(StrEnum):
 
     REBOOT = "reboot"
     POWEROFF = "poweroff"
+    HALT = "halt"
+    """Say that it is done, wait for somebody to press Enter on a console, then reboot."""
 
 
 class OnFailure(StrEnum):
@@ -67,7 +74,7 @@ class RootLogin(_Model):
 
     password_hash: PasswordHash | None = None
     password: SecretStr | None = None
-    ssh_keys: tuple[str, ...] = ()
+    ssh_keys: tuple[SshKey, ...] = ()
 
     @model_validator(mode="after")
     def _some_way_in(self) -> Self:
@@ -86,8 +93,8 @@ class DiskSpec(_Model):
     :ivar wipe: the consent to erase that disk when it carries anything at all.
     """
 
-    select: str = Field(default="only", min_length=1)
-    wipe: bool = False
+    select: DiskSelector = "only"
+    wipe: Annotated[bool, Field(strict=True)] = False
 
 
 class DhcpAddress(_Model):
@@ -104,21 +111,42 @@ class StaticAddress(_Model):
 
     method: Literal["static"] = "static"
     address: IPv4Interface
-    gateway: IPv4Address | None = None
+    gateway: HostAddress | None = None
 
-    @model_validator(mode="after")
-    def _gateway_is_near(self) -> Self:
-        network = self.address.network
-        if network.prefixlen < 31 and self.address.ip in (
-            network.network_address,
-            network.broadcast_address,
-        ):
-            raise ValueError(f"{self.address.ip} is the network or broadcast address of {network}")
-        if self.gateway and self.gateway not in network:
-            raise ValueError(f"the gateway {self.gateway} is not in {network}")
-        if self.gateway == self.address.ip:
-            raise ValueError("the gateway is the host's own address")
-        return self
+    @field_validator("address", mode="before")
+    @classmethod
+    def _has_a_prefix(cls, value: object) -> object:
+        # IPv4Interface would take /32 when it is missing, and a host mask for a network mask.
+        if isinstance(value, str) and not value.partition("/")[2].isdigit():
+            raise ValueError(f"{value!r} is not an address with its prefix length, as in 192.0.2.10/24")
+        return value
+
+    @field_validator("address")
+    @classmethod
+    def _is_a_host(cls, address: IPv4Interface) -> IPv4Interface:
+        network, ip = address.network, address.ip
+        if ip.is_unspecified or ip.is_loopback or ip.is_multicast or ip.is_reserved:
+            raise ValueError(f"{ip} cannot be the address of a host")
+        if not network.prefixlen:
+            raise ValueError("a prefix length of 0 makes the whole world local")
+        if network.prefixlen < 31 and ip in (network.network_address, network.broadcast_address):
+            raise ValueError(f"{ip} is the network or broadcast address of {network}")
+        return address
+
+    @field_validator("gateway")
+    @classmethod
+    def _is_near(cls, gateway: IPv4Address | None, info: ValidationInfo) -> IPv4Address | None:
+        address: IPv4Interface | None = info.data.get("address")
+        if gateway is None or address is None:
+            return gateway
+        network = address.network
+        if gateway not in network:
+            raise ValueError(f"the gateway {gateway} is not in the host's network {network}")
+        if gateway == address.ip:
+            raise ValueError(f"the gateway {gateway} is the host's own address")
+        if network.prefixlen < 31 and gateway in (network.network_address, network.broadcast_address):
+            raise ValueError(f"{gateway} is the network or broadcast address of {network}")
+        return gateway
 
 
 class ManagementNetwork(_Model):
@@ -129,11 +157,11 @@ class ManagementNetwork(_Model):
     :ivar bridge: name of the Open vSwitch bridge.
     """
 
-    nic: str | None = None
-    vlan: int | None = Field(default=None, ge=1, le=4094)
+    nic: NicName | None = None
+    vlan: Annotated[int, Field(strict=True, ge=1, le=4094)] | None = None
     address: DhcpAddress | StaticAddress = Field(default=DhcpAddress(), discriminator="method")
-    dns: tuple[IPv4Address, ...] = ()
-    bridge: Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]{0,14}$")] = "xenbr0"
+    dns: tuple[HostAddress, ...] = Field(default=(), max_length=8)
+    bridge: BridgeName = "xenbr0"
 
 
 class Dom0Spec(_Model):
@@ -147,18 +175,21 @@ class Dom0Spec(_Model):
     """
 
     memory: Size = Size(1536 * MIB)
-    vcpus: int | None = Field(default=None, ge=1, le=512)
-    xen_append: tuple[str, ...] = ()
-    linux_append: tuple[str, ...] = ()
-    serial: int | None = 115200
+    vcpus: Annotated[int, Field(strict=True, ge=1, le=512)] | None = None
+    xen_append: tuple[XenWord, ...] = ()
+    linux_append: tuple[LinuxWord, ...] = ()
+    serial: SerialSpeed | None = 115200
 
-    @model_validator(mode="after")
-    def _enough(self) -> Self:
-        if self.memory < 768 * MIB:
-            raise ValueError(f"dom0 needs at least 768 MiB, not {self.memory}")
-        if self.memory % MIB:
-            raise ValueError("dom0 memory must be whole MiB")
-        return self
+    @field_validator("memory")
+    @classmethod
+    def _enough(cls, memory: Size) -> Size:
+        if memory < 768 * MIB:
+            raise ValueError(f"dom0 needs at least 768 MiB, not {memory}")
+        if memory > 1024 * 1024 * MIB:
+            raise ValueError(f"{memory} is more than any machine has: 1 TiB is the most")
+        if memory % MIB:
+            raise ValueError(f"dom0's memory must be whole MiB, not {memory}")
+        return memory
 
 
 class HostSpec(_Model):
@@ -166,13 +197,13 @@ class HostSpec(_Model):
 
     schema_version: Literal[1] = SCHEMA_VERSION
     hostname: HostName
-    timezone: str = "Etc/UTC"
-    keyboard: str = "us"
+    timezone: TimeZone = "Etc/UTC"
+    keyboard: KeyboardLayout = "us"
     root: RootLogin
     disk: DiskSpec = DiskSpec()
     management: ManagementNetwork = ManagementNetwork()
     dom0: Dom0Spec = Dom0Spec()
     end_action: EndAction = EndAction.REBOOT
     on_failure: OnFailure = OnFailure.SHELL
-    reinstall: bool = False
+    reinstall: Annotated[bool, Field(strict=True)] = False
     """Apply this answer again even to a machine to which it was applied before."""

@@ -1,0 +1,6 @@
+"""The kickstart language, read with pykickstart.
+
+pykickstart may be loaded only by the reader, a process of its own (``python -m zeroth.spec.kickstart``): see
+docs/decisions/0001-licence.md. In this package ``__main__``, ``bar``, ``commands`` and ``parser`` belong to that
+process; ``client`` calls it; the other modules serve both sides and load nothing but Python's own library.
+"""

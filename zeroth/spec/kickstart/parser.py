@@ -1,0 +1,308 @@
+"""Our handler and parser on top of pykickstart's. Reader's process only.
+
+pykickstart stops at the first error of several kinds, and raises some without a place (an unbalanced quote, an unknown
+section, an include). So the text is first gone through line by line: what the state machine would stumble over is
+reported and blanked, and the rest goes through pykickstart, every command's error being kept and not the first only.
+"""
+
+from __future__ import annotations
+
+import re
+import shlex
+import warnings
+from typing import Any
+
+from pykickstart.base import KickstartHandler
+from pykickstart.errors import KickstartError, KickstartWarning
+from pykickstart.handlers.rhel10 import RHEL10Handler
+from pykickstart.parser import KickstartParser, PutBackIterator
+from pykickstart.version import RHEL10
+
+from zeroth.spec.kickstart.commands import CLASSES, DATA_CLASSES, Filling
+from zeroth.spec.kickstart.draft import Draft
+from zeroth.spec.kickstart.vocabulary import COMMANDS, INSTEAD, SECTIONS, Command, command_named
+from zeroth.spec.kickstart.words import Line, Word, cut
+from zeroth.spec.problems import closest
+
+__all__ = ["read"]
+
+_NAMES = [name for command in COMMANDS for name in command.names]
+# rootpw's words are secret; no message repeats one.
+_SECRET = ("rootpw",)
+
+
+class ZerothHandler(KickstartHandler):
+    """The commands of our vocabulary, no others."""
+
+    version = RHEL10
+
+    def __init__(self) -> None:
+        super().__init__()
+        for name, command in CLASSES.items():
+            self.registerCommand(name, command)
+        for name, data in {"NetworkData": RHEL10Handler.dataMap["NetworkData"], **DATA_CLASSES}.items():
+            self.registerData(name, data)
+
+
+class ZerothParser(KickstartParser):
+    """Reads a text into a :class:`Draft`, going on after errors."""
+
+    def __init__(self, handler: ZerothHandler) -> None:
+        super().__init__(handler, followIncludes=False)
+        self.draft = Draft()
+        self._lines: dict[int, Line] = {}
+        self._first: dict[int, Line] = {}
+
+    def setupSections(self) -> None:  # noqa: N802 - pykickstart's name
+        """No section is supported yet; :meth:`_sift` refuses them. One that is will be registered here."""
+        self._sections: dict[str, Any] = {}
+
+    def read(self, text: str) -> Draft:
+        """Read a whole file."""
+        # Lines as an editor counts them; str.splitlines() knows more kinds of line end.
+        lines = [line + "\n" for line in text.split("\n")]
+        kept = self._sift(lines)
+        if not self._lines and not self.draft.problems:
+            self.draft.error(Line(0, (Word("", 1, 1),)), "the file says nothing",
+                             "It has no command at all; docs/tutorial has a first answer file.")  # fmt: skip
+            self.draft.unsure.update(field for command in COMMANDS for field in command.fields)
+        self._stateMachine(PutBackIterator([*kept, ""]))
+        self._finish()
+        return self.draft
+
+    def handleCommand(self, lineno: int, args: list[str]) -> None:  # noqa: N802 - pykickstart's name
+        """Check one command line, have pykickstart parse it, and keep what it said or what is wrong."""
+        line = self._lines[lineno]
+        before = len(self.draft.problems)
+        command = command_named(args[0])
+        if command is None:
+            self._unknown_command(line)
+            return
+        if self._check_repeats(line, command) and self._check_words(line, command):
+            self._parse(line, command, args)
+        if len(self.draft.problems) > before:
+            self.draft.unsure.update(command.fields)
+
+    def _parse(self, line: Line, command: Command, args: list[str]) -> None:
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always")
+            try:
+                parsed = super().handleCommand(line.number, args)
+            except KickstartError as error:
+                self._explain(line, command, str(error.message))
+                return
+        for warning in caught:
+            if issubclass(warning.category, KickstartWarning):
+                self._explain(line, command, str(warning.message))
+        handler = self.handler.commands[args[0]]
+        assert isinstance(handler, Filling)
+        handler.fill(self.draft, line, parsed)
+
+    def _unknown_command(self, line: Line) -> None:
+        name = line.words[0].text
+        if name in RHEL10Handler.commandMap:
+            hint = INSTEAD.get(name, "Leave the line out.")
+            self.draft.error(line, f"the kickstart command {name!r} is not supported", hint)
+            return
+        meant = closest(name, _NAMES)
+        hint = f"Did you mean {meant!r}?" if meant else "`zeroth answer reference` lists the commands."
+        self.draft.error(line, f"unknown command {name!r}", hint)
+        guess = command_named(meant)
+        if guess:
+            self.draft.unsure.update(guess.fields)
+
+    def _check_repeats(self, line: Line, command: Command) -> bool:
+        key = id(self.handler.commands[line.words[0].text])
+        first = self._first.setdefault(key, line)
+        if first is line or command.repeats:
+            return True
+        told, now = first.words[0].text, line.words[0].text
+        where = f"in line {first.number}"
+        if told == now:
+            self.draft.error(line, f"{now} was given already, {where}", "Leave out one of the two.")
+        else:
+            self.draft.error(
+                line, f"{now} cannot follow {told} {where}: there is one end action", "Leave out one of the two."
+            )
+        return False
+
+    def _check_words(self, line: Line, command: Command) -> bool:
+        """Every word is an option of ours with or without a value as it should be, or the argument."""
+        before = len(self.draft.problems)
+        accepted = {option.name: option for option in command.options}
+        stock = {text for action in self.handler.commands[command.names[0]].op._actions  # noqa: SLF001
+                 for text in action.option_strings}  # fmt: skip
+        seen: set[str] = set()
+        arguments: list[Word] = []
+        rest = list(line.words[1:])
+        while rest:
+            word = rest.pop(0)
+            name = word.option
+            if not name and not (word.text.startswith("-") and len(word.text) > 1):
+                arguments.append(word)
+            elif name not in accepted:
+                self._unknown_option(line, command, word, stock)
+                if rest and "=" not in word.text and not rest[0].text.startswith("-") and not command.argument:
+                    rest.pop(0)  # Most likely its value.
+            elif name in seen:
+                self.draft.error(line, f"{name} is given twice", "Leave out one of the two.", word)
+            else:
+                seen.add(name)
+                self._check_value(line, word, accepted[name].value, rest)
+        if len(arguments) > (1 if command.argument else 0):
+            self._too_many(line, command, arguments)
+        return len(self.draft.problems) == before
+
+    def _check_value(self, line: Line, word: Word, wanted: str, rest: list[Word]) -> None:
+        name, equals, value = word.text.partition("=")
+        if not wanted:
+            if equals:
+                self.draft.error(line, f"{name} takes no value", f"Write {name} alone.", word)
+        elif equals:
+            if not value.strip():
+                self.draft.error(line, f"{name} needs a value", f"Write {name}={wanted}", word)
+        elif rest and rest[0].text.strip() and not rest[0].text.startswith("-"):
+            rest.pop(0)
+        else:
+            self.draft.error(line, f"{name} needs a value", f"Write {name}={wanted}", word)
+
+    def _unknown_option(self, line: Line, command: Command, word: Word, stock: set[str]) -> None:
+        name, cmd = word.option, line.words[0].text
+        if name in stock:
+            self.draft.error(line, f"{cmd}: the option {name} is not supported", "Leave it out.", word)
+            return
+        shown = name or ("the word" if cmd in _SECRET else repr(word.text))
+        known = [option.name for option in command.options]
+        longer = [option for option in known if name and option.startswith(name)]
+        meant = longer[0] if len(longer) == 1 else closest(name, known)
+        if meant:
+            hint = f"Did you mean {meant}? Options are written out in full."
+        elif known:
+            hint = f"{cmd} knows {', '.join(known)}."
+        else:
+            hint = f"{cmd} takes no options."
+        self.draft.error(line, f"{cmd}: unknown option {shown}", hint, word)
+
+    def _too_many(self, line: Line, command: Command, arguments: list[Word]) -> None:
+        cmd = line.words[0].text
+        extra = arguments[1 if command.argument else 0]
+        if command.argument:
+            hint = "Put quotes around an argument with spaces in it."
+            message = f"{cmd} takes one argument, not {len(arguments)}"
+        else:
+            hint = "Options begin with two hyphens." if command.options else f"Write {cmd} alone."
+            message = f"{cmd}: unexpected word {extra.text!r}"
+        self.draft.error(line, message, hint, extra)
+
+    def _explain(self, line: Line, command: Command, message: str) -> None:
+        """An error of pykickstart or argparse, said as ours are."""
+        cmd = line.words[0].text
+        if match := re.fullmatch(r"argument (--[\w-]+)(?:/\S+)?: (.*)", message):
+            self.draft.error(line, f"{match[1]}: {match[2]}", "", line.value(match[1]))
+        elif match := re.fullmatch(r"the following arguments are required: (.*)", message):
+            missing = [word for word in match[1].split(", ") if word.startswith("--")] or [command.argument]
+            self.draft.error(line, f"{cmd} needs {' and '.join(missing)}", f"As in: {command.example}")
+        elif cmd in _SECRET or (command.argument and all(word.option for word in line.words[1:])):
+            self.draft.error(line, f"{cmd} needs {command.argument}", f"As in: {command.example}")
+        else:
+            self.draft.error(line, message.strip(), f"As in: {command.example}")
+
+    def _sift(self, lines: list[str]) -> list[str]:
+        """The lines for the state machine: those that it cannot take are reported and blanked."""
+        kept: list[str] = []
+        section: Line | None = None
+        for number, text in enumerate(lines, 1):
+            tag = text.split()[0] if text.strip() else ""
+            if section:
+                if tag == "%end":
+                    section = None
+                elif tag in SECTIONS:
+                    self._unterminated(section)
+                    section = self._refuse_section(number, text, tag)
+                kept.append("\n")
+            elif tag.startswith("%"):
+                section = self._refuse_section(number, text, tag)
+                kept.append("\n")
+            else:
+                kept.append(self._sifted(number, text))
+        if section:
+            self._unterminated(section)
+        return kept
+
+    def _sifted(self, number: int, text: str) -> str:
+        if text.isspace() or text.lstrip().startswith("#"):
+            return text
+        start = len(text) - len(text.lstrip()) + 1
+        whole = Line(number, (Word("", start, len(text.rstrip()) + 1),))
+        try:
+            words = cut(text)
+        except ValueError as error:
+            closing = "quotation" in str(error)
+            message = "a quotation mark is not closed" if closing else "the line ends with a backslash"
+            hint = "Every ' and \" needs its partner; inside words write it as \\' or in the other kind of quotes."
+            self.draft.error(
+                whole, message, hint if closing else "A command is one line: it cannot go on in the next."
+            )
+            self._unsure_about(text)
+            return "\n"
+        line = Line(number, words)
+        if not words or not words[0].text:
+            self.draft.error(whole, "the line does not begin with a command", "`zeroth answer reference` lists them.")
+            return "\n"
+        last = words[-1]
+        if _glued_comment(text[last.start - 1 : last.end - 1], last.text):
+            self.draft.error(line, "a # begins a comment here, in the middle of a word",
+                             "Put the word in quotes, or a space before the #.", last)  # fmt: skip
+            self._unsure_about(text)
+            return "\n"
+        self._lines[number] = line
+        return text
+
+    def _unsure_about(self, text: str) -> None:
+        command = command_named(text.split()[0])
+        if command:
+            self.draft.unsure.update(command.fields)
+
+    def _refuse_section(self, number: int, text: str, tag: str) -> Line | None:
+        """Report a section; returns where it began, so that its body is passed over."""
+        start = text.index(tag) + 1
+        line = Line(number, (Word(tag, start, start + len(tag)),))
+        if tag == "%end":
+            self.draft.error(line, "%end without a section", "Leave it out.")
+            return None
+        if tag in ("%include", "%ksappend"):
+            self.draft.error(line, f"{tag} is not supported: an answer is one file", "Put the lines here instead.")
+            return None
+        if tag in SECTIONS:
+            self.draft.error(line, f"the section {tag} is not supported yet", "Leave it out, up to its %end.")
+            return line
+        meant = closest(tag, [*SECTIONS, "%end"])
+        self.draft.error(line, f"unknown section {tag}", f"Did you mean {meant}?" if meant else "Leave it out.")
+        return line
+
+    def _unterminated(self, section: Line) -> None:
+        self.draft.error(
+            section, f"the section {section.words[0].text} does not end with %end", "Write %end after it."
+        )
+
+    def _finish(self) -> None:
+        wiped = self.draft.data.get("disk", {}).get("wipe") or "disk" in self.draft.unsure
+        zerombr = self._first.get(id(self.handler.commands["zerombr"]))
+        if zerombr and not wiped:
+            self.draft.error(zerombr, "zerombr alone is no consent to erase the disk",
+                             "Write clearpart --all too, or leave zerombr out.")  # fmt: skip
+
+
+def _glued_comment(raw: str, word: str) -> bool:
+    """Whether a word was cut short by a # in it (``pass#word``): silently losing half a password would be bad."""
+    if "#" not in raw:
+        return False
+    try:
+        return shlex.split(raw)[0] != word
+    except ValueError:
+        return True
+
+
+def read(text: str) -> Draft:
+    """Read a kickstart text. Never raises for what the text holds."""
+    return ZerothParser(ZerothHandler()).read(text)

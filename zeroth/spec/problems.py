@@ -1,0 +1,70 @@
+"""What can be wrong with an answer: all of it at once, each with its place in the user's own text."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from difflib import get_close_matches
+from enum import StrEnum
+
+__all__ = ["FILE", "Problem", "Severity", "Span", "closest", "in_order"]
+
+
+class Severity(StrEnum):
+    """How bad a problem is: an error refuses the answer, a warning is only shown."""
+
+    ERROR = "error"
+    WARNING = "warning"
+
+
+@dataclass(frozen=True, order=True)
+class Span:
+    """A stretch of one line.
+
+    :param line: from 1; 0 means the file as a whole.
+    :param column: from 1, in characters.
+    :param end: the column after the last character; not before ``column``.
+    """
+
+    line: int
+    column: int = 1
+    end: int = 1
+
+
+FILE = Span(0)
+
+
+@dataclass(frozen=True)
+class Problem:
+    """One thing that is wrong.
+
+    :param message: what is wrong, one sentence; never holds a secret.
+    :param hint: what to do about it.
+    :param field: the HostSpec field it is about (``management.vlan``), where there is one.
+    """
+
+    message: str
+    hint: str = ""
+    where: Span = FILE
+    severity: Severity = Severity.ERROR
+    field: str = ""
+
+    def as_json(self, name: str) -> dict[str, object]:
+        """Flat, for ``--json``; ``line`` and ``column`` are left out when the file as a whole is meant."""
+        place = {"line": self.where.line, "column": self.where.column} if self.where.line else {}
+        extra = {"hint": self.hint} if self.hint else {}
+        field = {"field": self.field} if self.field else {}
+        return {"severity": str(self.severity), "file": name, **place, **field, "message": self.message, **extra}
+
+
+def in_order(problems: Iterable[Problem]) -> tuple[Problem, ...]:
+    """Sorted by place, each said once; what concerns the file as a whole comes last."""
+    unique = dict.fromkeys(problems)
+    return tuple(sorted(unique, key=lambda it: (it.where.line == 0, it.where, it.severity, it.message)))
+
+
+def closest(word: str, known: Iterable[str]) -> str:
+    """The known word that was most likely meant; empty when none is near."""
+    by_lower: Mapping[str, str] = {name.lower(): name for name in known}
+    found = get_close_matches(word.lower(), by_lower, n=1, cutoff=0.6)
+    return by_lower[found[0]] if found else ""

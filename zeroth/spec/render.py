@@ -1,0 +1,117 @@
+"""Problems shown on the user's own text: the line, a caret under the place, and what to do."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from itertools import groupby
+
+from rich.console import Console
+from rich.text import Text
+
+from zeroth.spec.problems import Problem, Severity, Span
+
+__all__ = ["annotated", "headline", "print_problems", "printable"]
+
+_WIDTH = 100
+# A line that may hold a secret: its words are not shown, only its options. Wide on purpose, so that a misspelt
+# command or key does not give the secret away.
+_SENSITIVE = re.compile(r"pw|pass|plaintext|iscrypted|secret|\$(?:[56y17]|gy|2[aby])\$", re.IGNORECASE)
+_SHOWN_WORD = re.compile(r"""[ \t]*(?:[{\[,-][ \t]*)*["']?[A-Za-z_]*["']?[ \t]*:?""")
+_OPTION = re.compile(r"--[A-Za-z][A-Za-z-]*(?==|(?=\s|$))")
+MASK = "***"
+
+
+def headline(name: str, problems: Sequence[Problem]) -> str:
+    """One line: what the file is called and how much is wrong with it."""
+    errors = sum(problem.severity is Severity.ERROR for problem in problems)
+    warnings = len(problems) - errors
+    parts = [_count(errors, "error")] if errors else []
+    if warnings:
+        parts.append(_count(warnings, "warning"))
+    return f"{printable(name)}: {', '.join(parts) or 'no problems'}"
+
+
+def annotated(name: str, problems: Sequence[Problem], text: str) -> str:
+    """The problems as plain text."""
+    return "\n".join(part.plain for part in _parts(name, problems, text)).rstrip("\n")
+
+
+def print_problems(console: Console, name: str, problems: Sequence[Problem], text: str) -> None:
+    """The problems on a terminal, coloured where it can show colours."""
+    for part in _parts(name, problems, text):
+        console.print(part, soft_wrap=True, highlight=False)
+
+
+def printable(text: str) -> str:
+    """Text that cannot steer a terminal: control and other unprintable characters replaced."""
+    return "".join(char if char.isprintable() else "\N{REPLACEMENT CHARACTER}" for char in text)
+
+
+def _parts(name: str, problems: Sequence[Problem], text: str) -> list[Text]:
+    lines = text.split("\n")
+    parts: list[Text] = []
+    for span, group in groupby(problems, key=lambda it: it.where):
+        members = list(group)
+        style = "bold red" if any(it.severity is Severity.ERROR for it in members) else "bold yellow"
+        place = f"{printable(name)}:{span.line}:{span.column}" if span.line else printable(name)
+        parts.append(Text(place, style="bold"))
+        if 0 < span.line <= len(lines):
+            parts.extend(_excerpt(lines, span, style))
+        for problem in members:
+            line = Text("  ")
+            line.append(f"{problem.severity}: ", style="bold red" if problem.severity is Severity.ERROR else "yellow")
+            line.append(printable(problem.message))
+            parts.append(line)
+            if problem.hint:
+                parts.append(Text.assemble("  ", ("hint: ", "bold"), printable(problem.hint)))
+        parts.append(Text(""))
+    return parts
+
+
+def _excerpt(lines: Sequence[str], span: Span, style: str) -> list[Text]:
+    line = lines[span.line - 1].rstrip("\r")
+    before = lines[span.line - 2] if span.line > 1 else ""
+    shown, start, end = _masked(line, before, span.column - 1, span.end - 1)
+    shown = shown.replace("\t", " ")
+    # A long line is shown from shortly before the place.
+    cut = max(0, start - _WIDTH // 2) if len(shown) > _WIDTH else 0
+    shown, start, end = shown[cut : cut + _WIDTH], start - cut, min(end - cut, _WIDTH)
+    number = f"{span.line:>5} | "
+    caret = " " * (len(number) - 2) + "| " + " " * start + "^" * max(1, end - start)
+    return [Text.assemble((number, "dim"), printable(shown)), Text(caret, style=style)]
+
+
+def _masked(line: str, before: str, start: int, end: int) -> tuple[str, int, int]:
+    """The line with what may be secret replaced, and where the place then is."""
+    start, end = min(start, len(line)), min(max(end, start), len(line))
+    if _SENSITIVE.search(line):
+        keep = [match.span() for match in (_SHOWN_WORD.match(line), *_OPTION.finditer(line)) if match]
+    elif _SENSITIVE.search(before) and before.rstrip().endswith((":", "|", ">", "\\", "-", ",", "'", '"')):
+        keep = []
+    else:
+        return line, start, end
+    shown, at, moves = "", 0, {}
+    for first, last in [*keep, (len(line), len(line))]:
+        if first < at:
+            continue
+        hidden = line[at:first]
+        if hidden.strip(" =\"'{}[],"):
+            lead = len(hidden) - len(hidden.lstrip())
+            tail = len(hidden) - len(hidden.rstrip())
+            replaced = hidden[:lead] + MASK + (hidden[len(hidden) - tail :] if tail else "")
+        else:
+            replaced = hidden
+        for offset in range(len(hidden)):
+            moves[at + offset] = len(shown) + min(offset, max(0, len(replaced) - 1))
+        for offset in range(first, last):
+            moves[offset] = len(shown) + len(replaced) + offset - first
+        shown += replaced + line[first:last]
+        at = last
+    new_start = moves.get(start, len(shown))
+    new_end = moves.get(end - 1, len(shown) - 1) + 1 if end > start else new_start
+    return shown, new_start, max(new_end, new_start)
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}" + ("" if number == 1 else "s")

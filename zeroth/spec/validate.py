@@ -1,0 +1,173 @@
+"""A document against the model: every error in plain words, at the place where the value was written."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any, get_args
+
+from pydantic import BaseModel, ValidationError
+from pydantic_core import ErrorDetails
+
+from zeroth.spec.document import Document, Path
+from zeroth.spec.model import HostSpec
+from zeroth.spec.problems import FILE, Problem, closest
+
+__all__ = ["validated"]
+
+# Values of these are never repeated in a message.
+_SECRET = ("root",)
+
+_HINTS = {
+    "hostname": "Lower-case letters, digits and hyphens, with dots between the parts: xen1.example.com",
+    "timezone": "As in Europe/Berlin or Etc/UTC.",
+    "keyboard": "As in us or de.",
+    "root": "Give a root password (better: its hash) or an ssh key.",
+    "root.password": "Give the hash instead (password_hash), or check what stands here.",
+    "root.password_hash": "`mkpasswd` and `openssl passwd -6` print one; put single quotes around it.",
+    "root.ssh_keys": "One key is the one line of a .pub file, as in: ssh-ed25519 AAAA... admin@example.com",
+    "management.address": "Write method: dhcp, or method: static with address: 192.0.2.10/24.",
+    "management.address.address": "As in 192.0.2.10/24.",
+    "management.address.gateway": "The gateway is another host in the same network.",
+    "management.nic": "Write the MAC address, as in 52:54:00:12:34:56, or leave it out: the only NIC with a link.",
+    "management.vlan": "A VLAN tag is 1 to 4094; leave it out when the switch port is untagged.",
+    "management.bridge": "At most 15 lower-case letters, digits and hyphens.",
+    "dom0.memory": "Write the number with its unit, as in 1536M or 2G.",
+}
+
+_NAMES = {"ip_v4_address": "an IPv4 address", "ip_v4_interface": "an IPv4 address with a prefix length",
+          "int_type": "a whole number", "int_from_float": "a whole number", "int_parsing": "a whole number",
+          "bool_type": "true or false", "bool_parsing": "true or false",
+          "string_type": "text", "model_type": "a group of settings", "model_attributes_type": "a group of settings",
+          "dict_type": "a group of settings", "tuple_type": "a list", "list_type": "a list",
+          "missing_sentinel_error": "set"}  # fmt: skip
+
+
+def validated(document: Document) -> tuple[HostSpec | None, list[Problem]]:
+    """The HostSpec, or None; and what is wrong, the reader's own problems included."""
+    problems = list(document.problems)
+    if not isinstance(document.data, dict):
+        if not problems:
+            problems.append(
+                Problem("an answer is a group of settings, such as hostname: xen1", "", document.place(()))
+            )
+        return None, problems
+    try:
+        spec = HostSpec.model_validate(document.data)
+    except ValidationError as errors:
+        problems.extend(_explained(errors.errors(include_url=False), document))
+        return None, problems
+    return spec, problems
+
+
+def _explained(errors: list[ErrorDetails], document: Document) -> Iterator[Problem]:
+    # A misspelt key explains why the key that was meant is missing.
+    meant = {closest(str(error["loc"][-1]), _known(error["loc"][:-1])): error["loc"][:-1]
+             for error in errors if error["type"] == "extra_forbidden"}  # fmt: skip
+    for error in errors:
+        path = _written(error["loc"], document.data)
+        missing = error["type"] in ("missing", "union_tag_not_found")
+        if missing and path and meant.get(str(error["loc"][-1])) == error["loc"][:-1]:
+            continue
+        about_a_group = missing or (error["type"] == "value_error" and isinstance(error["input"], dict))
+        if about_a_group and path and path[0] in document.unsure:
+            continue
+        yield _problem(error, path, document)
+
+
+def _problem(error: ErrorDetails, path: Path, document: Document) -> Problem:
+    field = ".".join(part for part in path if isinstance(part, str))
+    kind, context = error["type"], error.get("ctx", {})
+    hint = _HINTS.get(field, "")
+    where = document.place(path)
+    if kind == "extra_forbidden":
+        known = _known(error["loc"][:-1])
+        guess = closest(str(path[-1]), known)
+        hint = f"Did you mean {guess}?" if guess else f"Known here: {', '.join(known)}."
+        return Problem(f"unknown setting {str(path[-1])!r}", hint, document.keys.get(path, where), field=field)
+    if kind == "missing":
+        around = document.place(path[:-1]) if len(path) > 1 else FILE
+        return Problem(f"{field} is missing", hint or f"Add {field}.", around, field=field)
+    return Problem(_said(kind, context, error, field), hint, where, field=field)
+
+
+def _said(kind: str, context: Mapping[str, Any], error: ErrorDetails, field: str) -> str:
+    secret = field.split(".")[0] in _SECRET
+    value = "what stands here" if secret else _short(error["input"])
+    if kind == "value_error":
+        return str(context["error"])
+    if kind in _NAMES:
+        if kind == "string_type" and isinstance(error["input"], int | float) and not secret:
+            return f"{field}: {value} is read as a {_type_name(error['input'])}, not as text: put quotes around it"
+        return f"{field}: {value} is not {_NAMES[kind]}"
+    match kind:
+        case "greater_than_equal":
+            return f"{field}: {value} is too small, the least is {context['ge']}"
+        case "less_than_equal":
+            return f"{field}: {value} is too large, the most is {context['le']}"
+        case "string_pattern_mismatch":
+            return f"{field}: {value} is not a {_thing(field)}"
+        case "string_too_long":
+            return f"{field}: this is longer than {context['max_length']} characters"
+        case "string_too_short":
+            return f"{field} is empty"
+        case "too_long":
+            return f"{field}: more than {context['max_length']} are given"
+        case "enum" | "literal_error":
+            return f"{field}: {value} is not {context['expected']}"
+        case "union_tag_not_found":
+            return f"{field}: method is missing"
+        case "union_tag_invalid":
+            return f"{field}: method {context['tag']!r} is not {context['expected_tags']}"
+    return f"{field}: {error['msg']}" if field else str(error["msg"])
+
+
+def _written(loc: tuple[int | str, ...], data: object) -> Path:
+    """The path in the user's data: without the tags that pydantic puts in for unions."""
+    path: list[int | str] = []
+    for index, part in enumerate(loc):
+        last = index == len(loc) - 1
+        if isinstance(data, dict) and (part in data or last):
+            data = data.get(part)
+        elif isinstance(data, list) and isinstance(part, int) and part < len(data):
+            data = data[part]
+        else:
+            continue
+        path.append(part)
+    return tuple(path)
+
+
+def _known(loc: tuple[int | str, ...]) -> list[str]:
+    """The settings that the model knows at a place."""
+    models: list[type[BaseModel]] = [HostSpec]
+    for part in loc:
+        inner = [found for model in models if part in model.model_fields
+                 for found in _models_in(model.model_fields[str(part)].annotation)]  # fmt: skip
+        # Else the part is the tag of a union.
+        tagged = [
+            model
+            for model in models
+            if "method" in model.model_fields and model.model_fields["method"].default == part
+        ]
+        models = inner or tagged or models
+    return list(dict.fromkeys(name for model in models for name in model.model_fields))
+
+
+def _models_in(annotation: object) -> list[type[BaseModel]]:
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return [annotation]
+    return [found for argument in get_args(annotation) for found in _models_in(argument)]
+
+
+def _type_name(value: object) -> str:
+    return "true or false" if isinstance(value, bool) else "number"
+
+
+def _thing(field: str) -> str:
+    return {"hostname": "host name", "timezone": "time zone", "keyboard": "keyboard layout",
+            "management.bridge": "name for a bridge"}.get(field, "valid value")  # fmt: skip
+
+
+def _short(value: object) -> str:
+    # As YAML and JSON write it.
+    text = {"True": "true", "False": "false", "None": "null"}.get(repr(value), repr(value))
+    return text if len(text) <= 60 else text[:57] + "..."
