@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Protocol
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Protocol
 
 from hostagent.store import Record, Store
 from hostagent.xenapi.errors import ApiError
 from hostagent.xenapi.services import Services
+
+if TYPE_CHECKING:
+    from hostagent.xenapi.core import Core
 
 __all__ = ["Caller", "Context", "TaskHandle"]
 
@@ -27,9 +30,8 @@ class Caller:
 class TaskHandle(Protocol):
     """The task that a call runs as: a real one for ``Async.`` calls, a nameless one for others."""
 
-    @property
-    def ref(self) -> str:
-        """For ``current_operations``; for plain calls a reference that leads nowhere."""
+    ref: str
+    """For ``current_operations``; of plain calls a reference that leads nowhere."""
 
     def progress(self, fraction: float) -> None:
         """Say how far it is, 0 to 1."""
@@ -48,11 +50,20 @@ class Context:
     :ivar session: reference of the caller's session; "" for messages that take none.
     """
 
-    store: Store
-    services: Services
+    core: Core
     task: TaskHandle
     session: str = ""
-    caller: Caller = Caller()
+    caller: Caller = field(default_factory=Caller)
+
+    @property
+    def store(self) -> Store:
+        """The records."""
+        return self.core.store
+
+    @property
+    def services(self) -> Services:
+        """The machine."""
+        return self.core.services
 
     @property
     def session_record(self) -> Record:

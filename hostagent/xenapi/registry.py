@@ -16,7 +16,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Awaitable, Callable, Iterable, Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 from hostagent.xenapi.context import Context
 from hostagent.xenapi.model import CLASSES, Message, implicit_messages
@@ -24,6 +24,7 @@ from hostagent.xenapi.model import CLASSES, Message, implicit_messages
 __all__ = ["Answer", "Handler", "Messages", "find_message"]
 
 Handler = Callable[..., Awaitable[Any]]
+_H = TypeVar("_H", bound=Handler)
 
 
 @dataclass(frozen=True)
@@ -36,10 +37,6 @@ class Answer:
     message: Message
     handler: Handler
     cancellable: bool = False
-
-    async def __call__(self, ctx: Context, *params: Any) -> Any:  # noqa: ANN401 - any value of the model
-        """Run it."""
-        return await self.handler(ctx, *params)
 
 
 def find_message(name: str) -> Message | None:
@@ -60,7 +57,7 @@ class Messages:
     def __iter__(self) -> Iterator[Answer]:
         return iter(self._answers.values())
 
-    def answers(self, name: str, *, cancellable: bool = False) -> Callable[[Handler], Handler]:
+    def answers(self, name: str, *, cancellable: bool = False) -> Callable[[_H], _H]:
         """Decorate the handler of a message; an implicit message's handler replaces the generic one.
 
         :raises ValueError: when the model has no such message, or the handler takes other parameters than it.
@@ -69,7 +66,7 @@ class Messages:
         if message is None:
             raise ValueError(f"the data model has no message {name}")
 
-        def register(handler: Handler) -> Handler:
+        def register(handler: _H) -> _H:
             _check(message, handler)
             self._answers[name] = Answer(message, handler, cancellable)
             return handler
