@@ -11,7 +11,10 @@ from types import FrameType
 import click
 from rich.console import Console
 
+from tests.lab.machine import Firmware
+from tests.lab.needs import prepare
 from tests.lab.paths import ISO, ROOT
+from tests.lab.person import stand, take_pictures
 from tests.lab.runner import print_results, run_all
 from tests.lab.scenario import Scenario, every, select
 from zeroth.cli import report
@@ -44,6 +47,7 @@ def main(jobs: int) -> None:
     \b
     Example: python -m tests.lab main
     """
+    prepare()
     started = time.monotonic()
     console = _console()
     console.print("Building the image, if anything changed since the last time", highlight=False)
@@ -63,9 +67,40 @@ def run_(names: Sequence[str], jobs: int) -> None:
       python -m tests.lab run
       python -m tests.lab run iso-bios clients
     """
+    _needs_iso()
+    prepare()
+    _finish(select([word for name in names for word in name.split(",")]), _console(), jobs, [])
+
+
+@cli.command()
+@click.option("--firmware", type=click.Choice(["bios", "uefi"]), default="bios", show_default=True)
+def host(firmware: str) -> None:
+    """Stand an installed host in front of you: web, ssh and serial (make run).
+
+    \b
+    Example: python -m tests.lab host --firmware uefi
+    """
+    _needs_iso()
+    prepare()
+    stand(_console(), Firmware(firmware))
+
+
+@cli.command()
+def pictures() -> None:
+    """Take the pictures of docs/pictures anew.
+
+    \b
+    Example: python -m tests.lab pictures
+    """
+    _needs_iso()
+    prepare()
+    for path in take_pictures(_console()):
+        click.echo(path)
+
+
+def _needs_iso() -> None:
     if not ISO.exists():
         raise UserError(f"there is no {ISO.relative_to(ROOT)} to boot", "Run `make iso` first.")
-    _finish(select([word for name in names for word in name.split(",")]), _console(), jobs, [])
 
 
 def _finish(scenarios: list[Scenario], console: Console, jobs: int, parts: list[tuple[str, float]]) -> None:

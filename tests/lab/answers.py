@@ -7,7 +7,7 @@ from collections.abc import Mapping
 
 from tests.lab.keys import public_key
 
-__all__ = ["HOSTNAME", "PASSWORD", "answer"]
+__all__ = ["HOSTNAME", "PASSWORD", "TARGET", "answer"]
 
 HOSTNAME = "lab1.zeroth.test"
 PASSWORD = "correct horse battery staple"

@@ -119,12 +119,14 @@ def boundaries(log: WriteLog) -> list[int]:
     return found
 
 
-def points(log: WriteLog, count: int) -> list[int]:
+def points(log: WriteLog, count: int, *, first: int = 0) -> list[int]:
     """``count`` flush boundaries spread evenly over the log, neither the first nor the last where there are enough.
+
+    :param first: leave out the entries before this one.
 
     :raises ValueError: when the log has fewer boundaries than that.
     """
-    found = boundaries(log)
+    found = [number for number in boundaries(log) if number >= first]
     if len(found) < count:
         raise ValueError(f"{log.path} has {len(found)} flushes after writes, {count} are wanted")
     if len(found) < count + 2:

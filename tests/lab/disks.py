@@ -12,7 +12,7 @@ from tests.lab.tools import tools
 from zeroth.system.run import run
 from zeroth.system.size import MIB, Size
 
-__all__ = ["ANSWER_LABEL", "blank", "copy", "describe", "digest", "fat_volume", "flash", "overlay"]
+__all__ = ["ANSWER_LABEL", "blank", "copy", "describe", "digest", "fat_data", "fat_volume", "flash", "overlay"]
 
 ANSWER_LABEL = "ZEROTH-CFG"
 _FAT_SIZE = Size(8 * MIB)
@@ -59,6 +59,16 @@ def fat_volume(path: Path, label: str, files: Mapping[str, str | bytes]) -> Path
         tools().run("mcopy", "-m", "-i", path, source, f"::{name}")
         source.unlink()
     return path
+
+
+def fat_data(path: Path, name: str, content: bytes) -> None:
+    """Make a whole disk a FAT file system that holds one file: somebody's data."""
+    sectors = path.stat().st_size // 512
+    tools().run("mformat", "-i", path, "-v", "DATA", "-F", "-h", "255", "-s", "63", "-T", str(sectors), "::")
+    source = path.with_suffix(f".{name}")
+    source.write_bytes(content)
+    tools().run("mcopy", "-i", path, source, f"::{name}")
+    source.unlink()
 
 
 def digest(path: Path) -> str:

@@ -13,11 +13,27 @@ from tests.lab.paths import ISO
 from tests.lab.stage import Stage, expect
 from zeroth.system.size import GIB, Size
 
-__all__ = ["FAILED", "FINISHED", "FIRST_BOOT", "Target", "boot", "install", "installer_machine", "new_target"]
+__all__ = [
+    "BOOT_PROBLEMS",
+    "DISK_SIZE",
+    "FAILED",
+    "FINISHED",
+    "FIRST_BOOT",
+    "FIRST_BOOT_BEGAN",
+    "INSTALL_SECONDS",
+    "NOTHING",
+    "Target",
+    "boot",
+    "install",
+    "installer_machine",
+    "new_target",
+]
 
 FINISHED = r"zeroth: installation finished"
 FAILED = r"zeroth: installation failed: .*"
 FIRST_BOOT = r"zeroth: first boot finished: https://\S+"
+NOTHING = r"zeroth: nothing to do: .*"
+FIRST_BOOT_BEGAN = r"(?i)Starting.*zeroth.*first.?boot|zeroth: first boot: "
 BOOT_PROBLEMS = r"Kernel panic|grub rescue>|emergency mode|error: no such device|Panic on CPU"
 """What a console says when there is nothing to wait for any more."""
 DISK_SIZE = Size(24 * GIB)
@@ -43,24 +59,35 @@ class Target:
         return Machine(firmware=self.firmware, disks=(self.disk,), variables=self.variables, **changes)  # type: ignore[arg-type]
 
 
-def new_target(stage: Stage, firmware: Firmware, *, name: str = "target", logged: bool = False) -> Target:
+def new_target(
+    stage: Stage, firmware: Firmware, *, name: str = "target", logged: bool = False, size: Size = DISK_SIZE
+) -> Target:
     """An empty disk (and empty firmware variables) to install on.
 
     :param logged: record every write to it in ``NAME.log``.
     """
     log = disks.blank(stage.folder / f"{name}.log", DISK_SIZE) if logged else None
-    disk = Disk(disks.blank(stage.folder / f"{name}.raw", DISK_SIZE), TARGET, log=log, boot=5)
+    disk = Disk(disks.blank(stage.folder / f"{name}.raw", size), TARGET, log=log, boot=5)
     return Target(firmware, disk, stage.variables(firmware, f"{name}-vars.qcow2"))
 
 
-def installer_machine(stage: Stage, target: Target, files: dict[str, str] | None = None) -> Machine:
-    """A machine with the medium in its drive, the target, and a volume that carries the answer."""
+def installer_machine(
+    stage: Stage, target: Target, files: dict[str, str] | None = None, *, medium: Path = ISO, stick: bool = False
+) -> Machine:
+    """A machine with the medium, the target, and a volume that carries the answer.
+
+    :param stick: the medium is a USB stick (serial number ``stick``), not in the CD drive.
+    """
     volume = disks.fat_volume(stage.folder / "answer.img", disks.ANSWER_LABEL, files or answer())
     return Machine(
         firmware=target.firmware,
-        disks=(target.disk, Disk(volume, "answer", readonly=True)),
+        disks=(
+            target.disk,
+            Disk(volume, "answer", readonly=True),
+            *([Disk(medium.resolve(), "stick", bus="usb", readonly=True, boot=0)] if stick else []),
+        ),
         variables=target.variables,
-        cd=ISO,
+        cd=None if stick else medium.resolve(),
     )
 
 

@@ -23,7 +23,7 @@ from tests.lab.stage import Stage
 from zeroth.errors import UserError
 from zeroth.progress import Event, EventKind, Stream
 
-__all__ = ["Result", "print_results", "run_all", "run_one"]
+__all__ = ["Lane", "Result", "print_results", "run_all", "run_one"]
 
 _FAILURES = (LabError, QmpError, SerialTimeout, UserError, AssertionError)
 
@@ -44,7 +44,7 @@ class Result:
     kept: Path | None = None
 
 
-class _Lane:
+class Lane:
     """Prints what a scenario does, a line each, with its name in front; and notes how long its steps took."""
 
     def __init__(self, console: Console) -> None:
@@ -72,7 +72,7 @@ class _Lane:
 
 def run_one(scenario: Scenario, console: Console) -> Result:
     """Run one scenario to its end, whatever happens in it."""
-    lane = _Lane(console)
+    lane = Lane(console)
     stage = Stage(scenario.name, CACHE / "run" / scenario.name, Stream([lane]))
     watchdog = threading.Timer(scenario.limit, stage.give_up)
     watchdog.daemon = True

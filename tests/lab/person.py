@@ -1,0 +1,103 @@
+"""An installed host in front of a person, and pictures of one for the documentation."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+from rich.console import Console
+
+from tests.lab.answers import HOSTNAME, PASSWORD
+from tests.lab.golden import resume
+from tests.lab.host import Host
+from tests.lab.install import FAILED, FINISHED, INSTALL_SECONDS, boot, installer_machine, new_target
+from tests.lab.keys import test_key
+from tests.lab.machine import Firmware
+from tests.lab.paths import CACHE, ROOT
+from tests.lab.runner import Lane
+from tests.lab.stage import Stage
+from tests.lab.terminal import watch
+from tests.lab.web import certificate, wait_api
+from zeroth.progress import Stream
+from zeroth.system.files import atomic_write
+
+__all__ = ["stand", "take_pictures"]
+
+PICTURES = ROOT / "docs" / "pictures"
+
+
+def stand(console: Console, firmware: Firmware) -> None:
+    """Start the golden host (install it first if there is none yet) and give the person its ports and console."""
+    stage = Stage("host", CACHE / "run" / "host", Stream([Lane(console)]))
+    try:
+        with stage.running():
+            host = resume(stage, firmware)
+            wait_api(host, 300)
+            authority = CACHE / "host.pem"
+            atomic_write(authority, certificate(host))
+        console.print(_welcome(host, authority), highlight=False, markup=False)
+        watch(host)
+    finally:
+        stage.end()
+        stage.clear()
+    console.print("The host is gone; what it did is forgotten.", highlight=False)
+
+
+def take_pictures(console: Console) -> list[Path]:
+    """Screens of an installation and of a host's console, as PNG files in ``docs/pictures``."""
+    stage = Stage("pictures", CACHE / "run" / "pictures", Stream([Lane(console)]))
+    try:
+        with stage.running():
+            target = new_target(stage, Firmware.BIOS)
+            with stage.step("install"):
+                host = stage.start(installer_machine(stage, target), "install")
+                host.wait_for("Install zeroth", 120)
+                host.screen("boot-menu")
+                _film(host, "installer", FINISHED, FAILED)
+                host.wait_stopped(120)
+                pictures = [host.folder / "boot-menu.png", *sorted(host.folder.glob("installer-*.png"))]
+            with stage.step("first boot"):
+                host = boot(stage, target.machine())
+                wait_api(host, 600)
+                time.sleep(5)
+                pictures.append(host.screen("host-console"))
+            PICTURES.mkdir(parents=True, exist_ok=True)
+            kept = []
+            for picture in pictures:
+                atomic_write(PICTURES / picture.name, picture.read_bytes())
+                kept.append(PICTURES / picture.name)
+            return kept
+    finally:
+        stage.end()
+        stage.clear()
+
+
+def _film(host: Host, name: str, until: str, never: str) -> None:
+    """A screen every few seconds; keeps the last ones before the end, in ``NAME-N.png``."""
+    end = time.monotonic() + INSTALL_SECONDS
+    number = 0
+    while time.monotonic() < end:
+        text = host.serial.text()
+        if until in text:
+            break
+        if "installation failed" in text:
+            host.wait_for(until, 0, never=never, from_start=True)
+        host.screen(f"{name}-{number:02}")
+        number += 1
+        time.sleep(4)
+
+
+def _welcome(host: Host, authority: Path) -> str:
+    web, ssh = host.forwards[443], host.forwards[22]
+    return f"""
+An installed host stands in front of you. It reaches nothing but this machine.
+
+  web, API   https://127.0.0.1:{web}/   (its certificate, {authority}, names {HOSTNAME})
+  user       root
+  password   {PASSWORD}
+  ssh        ssh -i {test_key()} -p {ssh} root@127.0.0.1
+  API        curl --cacert {authority} --connect-to {HOSTNAME}:443:127.0.0.1:{web} https://{HOSTNAME}/
+  logs       {host.folder}
+
+Below is its serial console. Ctrl-A x ends the host (without a terminal: Ctrl-C).
+"""
