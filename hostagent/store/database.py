@@ -1,7 +1,7 @@
 """The store's file: an SQLite database in WAL mode, with a schema version and one writer.
 
-A row holds one object, its fields as JSON; which fields those are is the data model's business, so a new field needs no
-migration: missing ones take their default when read, unknown ones are left out.
+A row holds one object, its fields as JSON; which fields those are is the data model's business, so a new field needs
+no migration: missing ones take their default when read, unknown ones are left out.
 """
 
 from __future__ import annotations

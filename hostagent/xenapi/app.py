@@ -72,7 +72,8 @@ def make_redirect_app(https_port: int = 443, limits: Limits | None = None) -> we
 
 
 def _bare_app(limits: Limits) -> web.Application:
-    app = web.Application(middlewares=[_framed], client_max_size=limits.body_bytes)
+    # aiohttp refuses what reaches its limit.
+    app = web.Application(middlewares=[_framed], client_max_size=limits.body_bytes + 1)
     app[_LIMITS] = limits
     app[CONNECTIONS] = Connections(limits)
     return app

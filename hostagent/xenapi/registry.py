@@ -18,7 +18,6 @@ from collections.abc import Awaitable, Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
-from hostagent.xenapi.context import Context
 from hostagent.xenapi.model import CLASSES, Message, implicit_messages
 
 __all__ = ["Answer", "Handler", "Messages", "find_message"]

@@ -228,6 +228,14 @@ def running_agent(
         yield Agent(core, server, pool, host, authenticator, certificate, loop)
     finally:
         asyncio.run_coroutine_threadsafe(server.__aexit__(None, None, None), loop).result(30)
+        asyncio.run_coroutine_threadsafe(_end_tasks(), loop).result(30)
         loop.call_soon_threadsafe(loop.stop)
         thread.join(10)
         loop.close()
+
+
+async def _end_tasks() -> None:
+    others = asyncio.all_tasks() - {asyncio.current_task()}
+    for task in others:
+        task.cancel()
+    await asyncio.gather(*others, return_exceptions=True)
