@@ -1,0 +1,79 @@
+"""``zeroth probe``, ``zeroth plan`` and ``zeroth installer``."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from uuid import uuid4
+
+import click
+from rich.console import Console
+
+from installer.image import InstallImage, read_image
+from installer.plan import Refused
+from installer.planner import PlanRequest, plan_installation
+from installer.show import show_facts, show_outcome
+from zeroth.deploy.layout import InstallId
+from zeroth.errors import ExitCode
+from zeroth.spec.answer import AnswerText
+from zeroth.spec.load import load_answer
+from zeroth.system.facts import Machine, RecordedMachine
+from zeroth.system.live import MEDIUM, LiveMachine
+
+__all__ = ["installer", "plan", "probe"]
+
+_FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
+_FOLDER = click.Path(exists=True, file_okay=False, path_type=Path)
+
+
+@click.command
+@click.option("--json", "as_json", is_flag=True, help="Print the facts as JSON; a recording for --machine.")
+def probe(as_json: bool) -> None:
+    """Show what this machine has: disks and what is on them, network cards, firmware.
+
+    \b
+    Changes nothing. Examples:
+      zeroth probe
+      zeroth probe --json > machine.json
+    """
+    facts = LiveMachine().facts()
+    if as_json:
+        click.echo(facts.model_dump_json(indent=2))
+    else:
+        show_facts(Console(), facts)
+
+
+@click.command
+@click.option("--answer", "answer_file", required=True, type=_FILE, help="The answer file.")
+@click.option("--machine", "machine_file", type=_FILE, help="A recorded machine instead of this one.")
+@click.option("--medium", type=_FOLDER, help="A mounted medium, for the sizes of the image. [default: this machine's]")
+@click.option("--json", "as_json", is_flag=True, help="Print the plan as JSON.")
+def plan(answer_file: Path, machine_file: Path | None, medium: Path | None, as_json: bool) -> int:
+    """Show what an installation would do, or why it would be refused. Changes nothing.
+
+    \b
+    Examples:
+      zeroth plan --answer host.ks
+      zeroth plan --answer host.ks --machine machine.json --json
+    """
+    answer = AnswerText.from_file(answer_file)
+    spec = load_answer(answer)
+    machine: Machine = RecordedMachine(machine_file) if machine_file else LiveMachine()
+    request = PlanRequest(spec, answer.digest(), _image(medium), InstallId(uuid4()))
+    outcome = plan_installation(machine.facts(), request)
+    if as_json:
+        click.echo(json.dumps(outcome.as_json(), indent=2, ensure_ascii=False))
+    else:
+        show_outcome(Console(), outcome)
+    return ExitCode.INPUT if isinstance(outcome, Refused) else ExitCode.DONE
+
+
+@click.group
+def installer() -> None:
+    """Install zeroth on this machine (on a booted installation medium)."""
+
+
+def _image(medium: Path | None) -> InstallImage | None:
+    if medium is None and not MEDIUM.is_mount():
+        return None
+    return read_image(medium or MEDIUM)

@@ -1,0 +1,104 @@
+"""The image that is installed: where its files are, what they must hash to."""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+from zeroth.errors import ExitCode, UserError
+from zeroth.system.files import sha256_file
+from zeroth.system.live import MEDIUM
+
+__all__ = ["BOOT_FILES", "RAM_COPY", "ImageFile", "InstallImage", "read_image", "verify_image"]
+
+RAM_COPY = Path("/run/zeroth/image/root.squashfs")
+"""The copy of the root image from which the installer runs; quicker to read than a CD."""
+
+ROOT_IMAGE = "root.squashfs"
+BOOT_FILES = ("xen.gz", "vmlinuz", "initrd.img")
+EFI_LOADER = Path("/usr/lib/zeroth/boot/grubx64.efi")
+_SUM_LINE = re.compile(r"([0-9a-f]{64}) [ *](?:\./)?(?:zeroth/)?([A-Za-z0-9._-]+)")
+_MAX_SUMS = 1 << 20
+
+
+@dataclass(frozen=True)
+class ImageFile:
+    """One file of the image, with the SHA-256 that it must have."""
+
+    name: str
+    path: Path
+    size: int
+    sha256: str
+
+
+@dataclass(frozen=True)
+class InstallImage:
+    """Everything that goes from the medium to the disk."""
+
+    version: str
+    root: ImageFile
+    boot: tuple[ImageFile, ...]
+
+    @property
+    def boot_size(self) -> int:
+        """Bytes of the boot files together."""
+        return sum(file.size for file in self.boot)
+
+
+def read_image(medium: Path = MEDIUM, ram_copy: Path = RAM_COPY) -> InstallImage:
+    """Find the files and their checksums; reads no content, so :func:`verify_image` must follow before they are used.
+
+    :raises UserError: when the medium is incomplete.
+    """
+    folder = medium / "zeroth"
+    sums = _read_sums(folder / "SHA256SUMS")
+    sources = {name: folder / name for name in (ROOT_IMAGE, *BOOT_FILES)}
+    if ram_copy.is_file():
+        sources[ROOT_IMAGE] = ram_copy
+    files = {}
+    for name, path in sources.items():
+        if name not in sums or not path.is_file():
+            what = "has no checksum" if path.is_file() else "is missing"
+            raise _bad_medium(f"the medium is incomplete: {name} {what}", folder)
+        files[name] = ImageFile(name, path, path.stat().st_size, sums[name])
+    return InstallImage(_version(folder / "manifest.json"), files[ROOT_IMAGE], tuple(files[n] for n in BOOT_FILES))
+
+
+def verify_image(image: InstallImage) -> None:
+    """Read every file of the image and compare its SHA-256.
+
+    :raises UserError: when one is damaged; says which.
+    """
+    for file in (*image.boot, image.root):
+        try:
+            found = sha256_file(file.path)
+        except OSError as error:
+            raise _bad_medium(f"{file.name} cannot be read: {error.strerror}", file.path) from None
+        if found != file.sha256:
+            raise _bad_medium(f"{file.name} is damaged (SHA-256 {found}, should be {file.sha256})", file.path)
+
+
+def _read_sums(path: Path) -> dict[str, str]:
+    try:
+        with path.open(encoding="utf-8", errors="replace") as file:
+            text = file.read(_MAX_SUMS)
+    except OSError as error:
+        raise _bad_medium(f"the medium holds no checksums: {error.strerror}", path) from None
+    found = (_SUM_LINE.fullmatch(line) for line in text.splitlines())
+    return {match[2]: match[1] for match in found if match}
+
+
+def _version(manifest: Path) -> str:
+    try:
+        data = json.loads(manifest.read_text(encoding="utf-8"))
+        return str(data["version"])
+    except (OSError, ValueError, KeyError, TypeError):
+        # Only a name for people; everything that matters is checked by its sum.
+        return "unknown"
+
+
+def _bad_medium(message: str, where: Path) -> UserError:
+    hint = "Write the medium again and compare it with the published checksum. Nothing was written to any disk."
+    return UserError(message, hint, where=str(where), code=ExitCode.MACHINE)

@@ -1,0 +1,167 @@
+"""An installation as data: what will be done, where, in which order."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+
+from installer.disks import Verdict
+from installer.image import InstallImage
+from zeroth.deploy.layout import InstallId, Layout, Part
+from zeroth.system.facts import DiskFacts, NicFacts
+from zeroth.system.size import Size
+
+__all__ = ["Action", "ActionKind", "AlreadyApplied", "InstallPlan", "Outcome", "Problem", "Refused"]
+
+
+class ActionKind(StrEnum):
+    """What an action does; :mod:`installer.apply` has one function for each."""
+
+    BEGIN = "begin journal"
+    WIPE = "wipe signatures"
+    TABLE = "write partition table"
+    MAKE_FAT = "make FAT file system"
+    MAKE_EXT4 = "make ext4 file system"
+    ROOT_IMAGE = "write root image"
+    BOOT_FILES = "copy boot files"
+    BOOT_MENU = "write boot menu"
+    STATE = "write host state"
+    FINISH = "mark as finishing"
+    BIOS_LOADER = "install BIOS boot loader"
+    EFI_LOADER = "install EFI boot loader"
+    BOOT_ENTRY = "add EFI boot entry"
+    COMMIT = "finish journal"
+
+
+@dataclass(frozen=True)
+class Action:
+    """One step that changes the machine.
+
+    :ivar title: the step's name for people.
+    :ivar start: first byte on the disk that it may write; ``size`` bytes from there. Both 0 when it writes elsewhere.
+    """
+
+    kind: ActionKind
+    title: str
+    start: int
+    size: int
+    part: Part | None = None
+
+    def as_json(self) -> dict[str, object]:
+        """For ``--json``."""
+        return {
+            "action": self.kind.value,
+            "title": self.title,
+            "partition": int(self.part) if self.part else None,
+            "start": self.start,
+            "size": self.size,
+        }
+
+
+@dataclass(frozen=True)
+class InstallPlan:
+    """Everything that is needed to install, decided.
+
+    :ivar digest: of the answer.
+    :ivar resumes: ``installing`` or ``finishing`` when an interrupted installation goes on; else empty.
+    :ivar destroys: what is lost, one phrase each.
+    :ivar reservations: what the user should know.
+    :ivar image: None when planned away from the medium.
+    """
+
+    disk: DiskFacts
+    layout: Layout
+    identity: InstallId
+    digest: str
+    uefi: bool
+    machine: str
+    nic: NicFacts
+    image: InstallImage | None
+    boot_menu: str
+    actions: tuple[Action, ...]
+    verdicts: tuple[Verdict, ...]
+    resumes: str = ""
+    destroys: tuple[str, ...] = ()
+    reservations: tuple[str, ...] = ()
+
+    def as_json(self) -> Mapping[str, object]:
+        """For ``--json``; holds no secret."""
+        return {
+            "outcome": "install",
+            "disk": self.disk.path,
+            "disk_size": self.disk.size,
+            "serial": self.disk.serial,
+            "install": str(self.identity.value),
+            "answer_digest": self.digest,
+            "image_version": self.image.version if self.image else None,
+            "management_nic": {"name": self.nic.name, "mac": self.nic.mac},
+            "resumes": self.resumes or None,
+            "destroys": list(self.destroys),
+            "reservations": list(self.reservations),
+            "partitions": [
+                {
+                    "number": int(p.part),
+                    "label": p.part.label,
+                    "start": p.start,
+                    "size": p.size,
+                    "uuid": self.identity.partition_uuid(p.part),
+                }
+                for p in self.layout.partitions
+            ],
+            "actions": [action.as_json() for action in self.actions],
+            "disks": [_verdict_json(verdict) for verdict in self.verdicts],
+        }
+
+
+@dataclass(frozen=True)
+class Problem:
+    """A reason not to install."""
+
+    message: str
+    hint: str = ""
+
+
+@dataclass(frozen=True)
+class Refused:
+    """All reasons why nothing is done."""
+
+    problems: tuple[Problem, ...]
+    verdicts: tuple[Verdict, ...] = ()
+
+    def as_json(self) -> Mapping[str, object]:
+        """For ``--json``."""
+        return {
+            "outcome": "refused",
+            "problems": [{"message": problem.message, "hint": problem.hint} for problem in self.problems],
+            "disks": [_verdict_json(verdict) for verdict in self.verdicts],
+        }
+
+
+@dataclass(frozen=True)
+class AlreadyApplied:
+    """This machine has this answer's installation; there is nothing to do."""
+
+    disk: DiskFacts
+    time: str
+
+    def as_json(self) -> Mapping[str, object]:
+        """For ``--json``."""
+        return {"outcome": "already applied", "disk": self.disk.path, "time": self.time}
+
+
+Outcome = InstallPlan | Refused | AlreadyApplied
+
+
+def _verdict_json(verdict: Verdict) -> dict[str, object]:
+    disk = verdict.disk
+    return {
+        "path": disk.path,
+        "size": disk.size,
+        "readable_size": Size(disk.size).approx(),
+        "model": disk.model,
+        "serial": disk.serial,
+        "contents": list(disk.contents),
+        "taken": verdict.taken,
+        "why": verdict.why,
+    }

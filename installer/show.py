@@ -1,0 +1,122 @@
+"""Facts, plans and refusals for people: plain tables, 80 columns wide, fit for a serial line."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from rich import box
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from installer.disks import Verdict
+from installer.plan import AlreadyApplied, InstallPlan, Outcome, Refused
+from zeroth.spec.render import printable
+from zeroth.system.facts import DiskFacts, Facts
+from zeroth.system.size import Size
+
+__all__ = ["WIDTH", "show_facts", "show_outcome"]
+
+WIDTH = 80
+
+
+def show_outcome(console: Console, outcome: Outcome) -> None:
+    """Print a plan, or why there is none."""
+    match outcome:
+        case InstallPlan():
+            _show_plan(console, outcome)
+        case Refused():
+            _show_refused(console, outcome)
+        case AlreadyApplied():
+            _say(console, f"This answer was applied to this machine on {outcome.time[:10]} ({outcome.disk.path}).")
+            _say(console, "To apply it again, put `reinstall` into the answer.")
+
+
+def show_facts(console: Console, facts: Facts) -> None:
+    """Print what a machine has."""
+    dmi, cpu, firmware = facts.dmi, facts.cpu, facts.firmware
+    _say(console, f"machine   {f'{dmi.vendor} {dmi.product}'.strip() or 'unknown'}, UUID {dmi.identity or 'none'}")
+    _say(console, f"firmware  {firmware.kind.upper()}" + (", Secure Boot on" if firmware.secure_boot else ""))
+    virtual = cpu.virtualization or "no hardware virtualization"
+    _say(console, f"CPU       {cpu.count} x {cpu.model or 'unknown'}, {virtual}")
+    _say(console, f"memory    {Size(facts.memory).approx()}")
+    _say(console, f"clock     {facts.clock}" + (f", in a domain of {facts.hypervisor}" if facts.hypervisor else ""))
+    disks = _table("disk", "size", "what", "carries")
+    for disk in facts.disks:
+        disks.add_row(disk.path, Size(disk.size).approx(), _identity(disk), _carries(disk))
+    console.print(disks)
+    nics = _table("NIC", "MAC", "driver", "link", "VFs")
+    for nic in facts.nics:
+        link = {True: f"{nic.speed} Mb/s" if nic.speed else "up", False: "none", None: "unknown"}[nic.carrier]
+        nics.add_row(nic.name, nic.mac, nic.driver, link, str(nic.sriov_vfs or "-"))
+    console.print(nics)
+
+
+def _show_plan(console: Console, plan: InstallPlan) -> None:
+    disk = plan.disk
+    _say(console, f"Disk:    {disk.path}, {Size(disk.size).approx()}, {_identity(disk)}")
+    _say(console, f"Network: {plan.nic.name} ({plan.nic.mac})")
+    _say(console, f"Image:   zeroth {plan.image.version}" if plan.image else "Image:   (planned away from the medium)")
+    if plan.resumes:
+        how = "begins again" if plan.resumes == "installing" else "goes on at its last steps"
+        _say(console, f"An interrupted installation of this answer {how}.")
+    elif plan.destroys:
+        _say(console, "WILL BE DESTROYED, as the answer allows:")
+        for phrase in plan.destroys:
+            _say(console, f"  - {phrase}")
+    else:
+        _say(console, "The disk is empty; nothing is lost.")
+    table = _table("", "step", "from MiB", "MiB")
+    for number, action in enumerate(plan.actions, 1):
+        start, size = (f"{action.start / 2**20:.0f}", _mib(action.size)) if action.size else ("-", "-")
+        table.add_row(str(number), action.title, start, size)
+    table.columns[2].justify = table.columns[3].justify = "right"
+    console.print(table)
+    _show_verdicts(console, plan.verdicts)
+    for reservation in plan.reservations:
+        _say(console, f"Note: {reservation}")
+
+
+def _show_refused(console: Console, refused: Refused) -> None:
+    _say(console, "Nothing is installed, and nothing was written:")
+    for problem in refused.problems:
+        _say(console, f"  * {problem.message}")
+        if problem.hint:
+            _say(console, f"    {problem.hint}")
+    _show_verdicts(console, refused.verdicts)
+
+
+def _show_verdicts(console: Console, verdicts: Sequence[Verdict]) -> None:
+    if not verdicts:
+        return
+    table = _table("disk", "size", "what", "chosen?")
+    for verdict in verdicts:
+        disk = verdict.disk
+        taken = ("chosen: " if verdict.taken else "no: ") + verdict.why
+        table.add_row(disk.path, Size(disk.size).approx(), _identity(disk), taken)
+    console.print(table)
+
+
+def _identity(disk: DiskFacts) -> str:
+    words = [disk.transport, f"{disk.vendor} {disk.model}".strip(), f"serial {disk.serial}" if disk.serial else ""]
+    return printable(", ".join(word for word in words if word)) or "unnamed"
+
+
+def _carries(disk: DiskFacts) -> str:
+    notes = ["the install medium"] if disk.medium else []
+    return printable("; ".join([*notes, *disk.in_use, *disk.contents])) or "nothing"
+
+
+def _mib(size: int) -> str:
+    return "<1" if size < 2**20 else f"{size / 2**20:.0f}"
+
+
+def _table(*headings: str) -> Table:
+    table = Table(box=box.ASCII2, show_lines=False, pad_edge=False)
+    for heading in headings:
+        table.add_column(heading, overflow="fold")
+    return table
+
+
+def _say(console: Console, text: str) -> None:
+    console.print(Text(printable(text)))

@@ -1,0 +1,68 @@
+"""The boot menu."""
+
+from __future__ import annotations
+
+import shlex
+import subprocess
+from pathlib import Path
+from uuid import UUID
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from zeroth.deploy.bootmenu import BootEntry, boot_entry, grub_quote, render_boot_menu
+from zeroth.deploy.layout import InstallId, Part
+from zeroth.spec.model import Dom0Spec
+from zeroth.system.size import GIB, Size
+
+IDENTITY = InstallId(UUID("11111111-2222-4333-8444-555555555555"))
+
+
+def _menu(dom0: Dom0Spec) -> str:
+    return render_boot_menu([boot_entry("a", "0.1.0", IDENTITY, dom0)], dom0.serial)
+
+
+def test_goes_by_partuuid_and_has_the_console_on_both() -> None:
+    menu = _menu(Dom0Spec())
+    assert f"zeroth.root=PARTUUID={IDENTITY.partition_uuid(Part.SLOT_A)} " in menu
+    assert f"zeroth.state=PARTUUID={IDENTITY.partition_uuid(Part.STATE)} " in menu
+    assert f"zeroth.log=PARTUUID={IDENTITY.partition_uuid(Part.LOG)} " in menu
+    assert "dom0_mem=1536M,max:1536M com1=115200,8n1 console=com1,vga ucode=scan\n" in menu
+    assert "console=hvc0 console=tty0\n" in menu
+    assert "label" not in menu.lower()
+
+
+def test_settings_of_domain_0() -> None:
+    menu = _menu(Dom0Spec(memory=Size(2 * GIB), vcpus=4, serial=None, xen_append=("sched=credit",)))
+    assert "dom0_mem=2048M,max:2048M dom0_max_vcpus=4 console=vga ucode=scan sched=credit\n" in menu
+    assert "terminal_input" not in menu
+    assert "ttyS0" not in menu
+
+
+def test_a_slot_of_its_own() -> None:
+    entry = boot_entry("b", "", IDENTITY, Dom0Spec())
+    assert f"zeroth.root=PARTUUID={IDENTITY.partition_uuid(Part.SLOT_B)}" in entry.linux
+    assert "zeroth.slot=b" in entry.linux
+
+
+@given(st.text(st.characters(min_codepoint=32, max_codepoint=126), min_size=1))
+def test_quoting_is_that_of_a_shell(word: str) -> None:
+    # Inside single quotes GRUB's shell and the POSIX one agree.
+    assert shlex.split(grub_quote(word)) == [word]
+
+
+@pytest.mark.parametrize("word", ["a\nb", "a\0", "\x1b[2J", "\x7f"])
+def test_no_control_characters(word: str) -> None:
+    with pytest.raises(ValueError, match="control character"):
+        grub_quote(word)
+
+
+@pytest.mark.parametrize("words", [(), ("it's", "a b", "a;b{", "${x}", "#", "}", '"')])
+def test_grub_itself_accepts_it(tmp_path: Path, words: tuple[str, ...]) -> None:
+    path = tmp_path / "grub.cfg"
+    plain = boot_entry("a", "0.1", IDENTITY, Dom0Spec())
+    odd = BootEntry("b", "it's { 1", (*plain.xen, *words), (*plain.linux, *words), (*plain.bare_linux, *words))
+    path.write_text(render_boot_menu([plain, odd], 115200))
+    done = subprocess.run(["grub-script-check", path], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr

@@ -1,0 +1,328 @@
+"""Planning: what is refused and why, what goes on, and what a plan holds."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+from uuid import UUID
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from installer.plan import ActionKind, AlreadyApplied, InstallPlan, Outcome, Refused
+from installer.planner import plan_installation
+from tests.unit.installer.machines import (
+    DIGEST,
+    HASH,
+    IDENTITY,
+    MACHINE,
+    NIC,
+    disk,
+    image,
+    machine,
+    recorded,
+    request,
+    spec,
+)
+from zeroth.deploy.layout import InstallId, Part
+from zeroth.spec.model import HostSpec
+from zeroth.system.facts import (
+    AppliedFacts,
+    CpuFacts,
+    DiskFacts,
+    DmiFacts,
+    Facts,
+    FirmwareFacts,
+    MarkerFacts,
+    NicFacts,
+    PartitionFacts,
+    Signature,
+    ZerothFacts,
+)
+from zeroth.system.size import GIB, MIB
+
+OTHER = UUID("99999999-2222-4333-8444-555555555555")
+
+
+def _plan(facts: Facts, answer: HostSpec | None = None) -> InstallPlan:
+    outcome = plan_installation(facts, request(answer))
+    assert isinstance(outcome, InstallPlan), outcome
+    return outcome
+
+
+def _reasons(outcome: Outcome) -> str:
+    assert isinstance(outcome, Refused), outcome
+    assert all(problem.hint for problem in outcome.problems)
+    return "\n".join(problem.message for problem in outcome.problems)
+
+
+def test_an_empty_disk_is_installed_on() -> None:
+    plan = _plan(machine(disk()))
+    assert plan.disk.path == "/dev/sda"
+    assert plan.destroys == ()
+    assert plan.identity == IDENTITY
+    assert plan.nic == NIC
+    kinds = [action.kind for action in plan.actions]
+    assert kinds[0] is ActionKind.BEGIN
+    assert kinds[1] is ActionKind.TABLE
+    assert kinds[-1] is ActionKind.COMMIT
+    # What is booted into is complete before anything can boot it.
+    finish = kinds.index(ActionKind.FINISH)
+    loaders = [ActionKind.EFI_LOADER, ActionKind.BIOS_LOADER, ActionKind.BOOT_ENTRY]
+    assert all(kinds.index(kind) > finish for kind in loaders)
+    assert ActionKind.WIPE not in kinds
+
+
+def test_both_loaders_whichever_firmware() -> None:
+    kinds = [action.kind for action in _plan(machine(disk(), firmware=FirmwareFacts(kind="bios"))).actions]
+    assert ActionKind.EFI_LOADER in kinds
+    assert ActionKind.BIOS_LOADER in kinds
+    assert ActionKind.BOOT_ENTRY not in kinds
+
+
+CARRYING = [
+    {"table": "dos"},
+    {"signatures": (Signature(type="ext4", offset=1080),)},
+    {"signatures": (Signature(type="LVM2_member", offset=536),)},
+    {"signatures": (Signature(type="linux_raid_member", offset=4096),)},
+    {"table": "gpt", "partitions": (PartitionFacts(number=1, path="/dev/sda1", start=MIB, size=GIB),)},
+    {
+        "table": "gpt",
+        "zeroth": ZerothFacts(applied=AppliedFacts(digest="cd" * 32, time="2026-01-01", version="0.0.9")),
+    },
+]
+
+
+@pytest.mark.parametrize("content", CARRYING)
+def test_anything_on_the_disk_needs_consent(content: dict[str, Any]) -> None:
+    facts = machine(disk(**content))
+    assert "not empty" in _reasons(plan_installation(facts, request()))
+    plan = _plan(facts, spec(wipe=True))
+    assert plan.destroys
+    assert [action.kind for action in plan.actions][:3] == [ActionKind.BEGIN, ActionKind.WIPE, ActionKind.TABLE]
+
+
+@pytest.mark.parametrize(
+    ("fields", "reason"),
+    [
+        ({"size": 16 * GIB - 512}, "too small"),
+        ({"read_only": True}, "read-only"),
+        ({"in_use": ("sda1 is mounted on /mnt",)}, "in use: sda1 is mounted on /mnt"),
+        ({"unreadable": "Input/output error"}, "cannot be read: Input/output error"),
+        ({"medium": True}, "medium"),
+    ],
+)
+def test_consent_does_not_help_against(fields: dict[str, Any], reason: str) -> None:
+    facts = machine(disk(**{"size": 64 * GIB, **fields}))
+    assert reason in _reasons(plan_installation(facts, request(spec("/dev/sda", wipe=True))))
+
+
+def test_4kn_boots_only_by_uefi() -> None:
+    large = disk(logical_sector=4096, physical_sector=4096)
+    assert "4Kn" in _reasons(plan_installation(machine(large, firmware=FirmwareFacts(kind="bios")), request()))
+    assert _plan(machine(large)).layout.sector_size == 4096
+
+
+def test_all_reasons_at_once() -> None:
+    facts = machine(disk(size=GIB, read_only=True, table="dos"), nics=(), memory=GIB)
+    reasons = _reasons(plan_installation(facts, request(spec("/dev/sda"))))
+    for word in ("small", "read-only", "not empty", "network card", "memory"):
+        assert word in reasons
+
+
+def test_every_disk_is_explained_when_none_fits() -> None:
+    facts = recorded("server-nvme-hba")
+    outcome = plan_installation(facts, request(spec("largest")))
+    assert isinstance(outcome, Refused)
+    assert [verdict.disk for verdict in outcome.verdicts] == list(facts.disks)
+    assert all(verdict.why for verdict in outcome.verdicts)
+
+
+def test_memory() -> None:
+    facts = machine(disk(), memory=2048 * MIB - 100 * MIB)
+    assert _plan(facts)
+    assert "memory" in _reasons(plan_installation(facts, request(spec(dom0={"memory": "1900 MiB"}))))
+
+
+def test_an_image_that_does_not_fit() -> None:
+    small = machine(disk(size=16 * GIB))
+    big_root = plan_installation(small, request(with_image=image(root_size=3 * GIB + 1)))
+    assert "slot" in _reasons(big_root)
+    assert "ESP" in _reasons(plan_installation(small, request(with_image=image(boot_size=200 * MIB))))
+
+
+# Network cards
+
+
+def test_nic_by_name_mac_or_link() -> None:
+    linked, dark = NIC, NicFacts(name="enp2s0", mac="52:54:00:00:00:02", carrier=False)
+    facts = machine(disk(), nics=(dark, linked))
+    assert _plan(facts).nic == linked
+    assert _plan(facts, spec(management={"nic": "52:54:00:00:00:02"})).nic == dark
+    assert _plan(facts, spec(management={"nic": "enp2s0"})).reservations
+    assert "enp9s0" in _reasons(plan_installation(facts, request(spec(management={"nic": "enp9s0"}))))
+
+
+def test_nic_is_never_guessed() -> None:
+    two = (NIC, NicFacts(name="enp2s0", mac="52:54:00:00:00:02", carrier=True))
+    assert "2 of them" in _reasons(plan_installation(machine(disk(), nics=two), request()))
+    dark = tuple(nic.model_copy(update={"carrier": None}) for nic in two)
+    assert "none has a link" in _reasons(plan_installation(machine(disk(), nics=dark), request()))
+    assert _plan(machine(disk(), nics=dark[:1])).reservations
+
+
+# The reinstall guard
+
+
+def test_an_answer_is_applied_once() -> None:
+    facts = recorded("lab-uefi-installed")
+    outcome = plan_installation(facts, request())
+    assert isinstance(outcome, AlreadyApplied)
+    assert outcome.disk.path == "/dev/vda"
+
+
+def test_reinstall_needs_to_be_allowed_and_consented_to() -> None:
+    facts = recorded("lab-uefi-installed")
+    assert "not empty" in _reasons(plan_installation(facts, request(spec(reinstall=True))))
+    assert _plan(facts, spec(reinstall=True, wipe=True)).destroys[0].startswith("zeroth 0.1.0")
+
+
+def test_another_machine_with_this_disk_is_not_done() -> None:
+    facts = recorded("lab-uefi-installed").model_copy(update={"dmi": DmiFacts(uuid=str(OTHER))})
+    assert "not empty" in _reasons(plan_installation(facts, request()))
+
+
+def test_firmware_without_an_identity_is_compared_as_such() -> None:
+    def facts(applied_to: str, uuid: str) -> Facts:
+        mark = AppliedFacts(digest=DIGEST, time="2026-01-01", version="1", machine=applied_to)
+        return machine(disk(zeroth=ZerothFacts(applied=mark)), dmi=DmiFacts(uuid=uuid))
+
+    zeros = "00000000-0000-0000-0000-000000000000"
+    assert isinstance(plan_installation(facts("", zeros), request()), AlreadyApplied)
+    assert isinstance(plan_installation(facts("", MACHINE), request()), Refused)
+
+
+# Interrupted installations
+
+
+def _marked(
+    phase: Literal["installing", "finishing"],
+    *,
+    digest: str = DIGEST,
+    install: UUID = OTHER,
+    **fields: Any,  # noqa: ANN401
+) -> DiskFacts:
+    mark = MarkerFacts(phase=phase, digest=digest, install=install)
+    defaults: dict[str, Any] = {
+        "table": "gpt",
+        "table_uuid": InstallId(OTHER).disk_guid,
+        "partitions": (PartitionFacts(number=1, path="/dev/sda1", start=MIB, size=MIB, label="zeroth-bios"),),
+        "zeroth": ZerothFacts(marker=mark),
+    }
+    return disk(**{**defaults, **fields})
+
+
+def test_goes_on_without_new_consent_and_keeps_its_identity() -> None:
+    plan = _plan(machine(_marked("installing")))
+    assert plan.resumes == "installing"
+    assert plan.identity == InstallId(OTHER)
+    assert plan.destroys == ()
+    assert plan.actions[0].kind is ActionKind.BEGIN
+
+
+def test_finishing_touches_no_data() -> None:
+    plan = _plan(machine(_marked("finishing")))
+    kinds = {action.kind for action in plan.actions}
+    loaders = {
+        ActionKind.FINISH,
+        ActionKind.EFI_LOADER,
+        ActionKind.BIOS_LOADER,
+        ActionKind.BOOT_ENTRY,
+        ActionKind.COMMIT,
+    }
+    assert kinds == loaders
+    assert not {action.part for action in plan.actions} & {Part.SLOT_A, Part.STATE, Part.LOG, Part.SR}
+
+
+def test_finishing_goes_before_already_applied() -> None:
+    applied = AppliedFacts(digest=DIGEST, time="2026-01-01", version="1", machine=MACHINE)
+    mark = MarkerFacts(phase="finishing", digest=DIGEST, install=OTHER)
+    marked = _marked("finishing", zeroth=ZerothFacts(marker=mark, applied=applied))
+    assert _plan(machine(marked)).resumes == "finishing"
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"table": "", "table_uuid": "", "partitions": ()},
+        {"table": "", "table_uuid": "", "partitions": (), "signatures": (Signature(type="PMBR", offset=510),)},
+        {
+            "table": "dos",
+            "table_uuid": "",
+            "partitions": (PartitionFacts(number=1, path="/dev/sda1", start=512, size=GIB, type="ee"),),
+        },
+    ],
+)
+def test_cut_off_while_the_table_was_written(fields: dict[str, Any]) -> None:
+    assert _plan(machine(_marked("installing", **fields))).resumes == "installing"
+
+
+@pytest.mark.parametrize(
+    "marked",
+    [
+        _marked("installing", digest="cd" * 32),
+        _marked("installing", table_uuid="12345678-2222-4333-8444-555555555555"),
+        _marked("finishing", table="dos", table_uuid=""),
+        _marked("installing", table="", table_uuid="", partitions=(), signatures=(Signature(type="xfs", offset=0),)),
+        _marked(
+            "installing",
+            table="dos",
+            table_uuid="",
+            partitions=(PartitionFacts(number=1, path="/dev/sda1", start=MIB, size=GIB, type="83"),),
+        ),
+    ],
+)
+def test_a_mark_of_another_answer_or_under_another_table_is_no_consent(marked: DiskFacts) -> None:
+    assert "not empty" in _reasons(plan_installation(machine(marked), request()))
+
+
+# Properties
+
+
+@st.composite
+def machines(draw: st.DrawFn) -> Facts:
+    size = draw(st.integers(15 * GIB // 4096, 40 * GIB // 4096)) * 4096
+    return machine(
+        disk(
+            size=size,
+            logical_sector=draw(st.sampled_from([512, 4096])),
+            read_only=draw(st.booleans()),
+            medium=draw(st.booleans()),
+            in_use=draw(st.sampled_from([(), ("busy",)])),
+            table=draw(st.sampled_from(["", "gpt"])),
+        ),
+        firmware=FirmwareFacts(kind=draw(st.sampled_from(["bios", "uefi"]))),
+        memory=draw(st.integers(GIB, 4 * GIB)),
+        cpu=CpuFacts(count=1),
+    )
+
+
+@given(machines(), st.booleans(), st.booleans())
+def test_a_plan_stays_on_a_disk_that_it_may_use(facts: Facts, wipe: bool, explicit: bool) -> None:
+    outcome = plan_installation(facts, request(spec("/dev/sda" if explicit else "only", wipe=wipe)))
+    target = facts.disks[0]
+    if isinstance(outcome, Refused):
+        assert outcome.problems
+        return
+    assert isinstance(outcome, InstallPlan)
+    assert not any((target.medium, target.read_only, target.in_use))
+    assert wipe or not target.contents
+    for action in outcome.actions:
+        assert action.start >= 0
+        assert action.start + action.size <= target.size
+    assert outcome == plan_installation(facts, request(spec("/dev/sda" if explicit else "only", wipe=wipe)))
+
+
+def test_a_plan_as_json_has_no_secret() -> None:
+    answer = spec(dom0={"memory": "1 GiB"})
+    assert HASH not in str(_plan(machine(disk()), answer).as_json())

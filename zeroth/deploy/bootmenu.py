@@ -1,0 +1,87 @@
+"""The one GRUB menu that both firmwares read, from data."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+
+from zeroth.deploy.layout import InstallId, Part
+from zeroth.spec.model import Dom0Spec
+from zeroth.system.size import MIB
+
+__all__ = ["BootEntry", "boot_entry", "grub_quote", "render_boot_menu"]
+
+_SAFE = re.compile(r"[A-Za-z0-9_@%+=:,./-]+")
+
+
+@dataclass(frozen=True)
+class BootEntry:
+    """One slot as the menu offers it.
+
+    :ivar slot: ``a`` or ``b``.
+    :ivar title: for people.
+    :ivar xen: Xen's command line, in words.
+    :ivar linux: domain 0's command line, in words; also that of the bare system, without the Xen console.
+    """
+
+    slot: str
+    title: str
+    xen: tuple[str, ...]
+    linux: tuple[str, ...]
+    bare_linux: tuple[str, ...]
+
+
+def boot_entry(slot: str, version: str, identity: InstallId, dom0: Dom0Spec) -> BootEntry:
+    """The menu entry of a slot of an installation, with the domain 0 that the answer asks for."""
+    part = Part.SLOT_A if slot == "a" else Part.SLOT_B
+    memory = f"{dom0.memory // MIB}M"
+    serial = (f"com1={dom0.serial},8n1", "console=com1,vga") if dom0.serial else ("console=vga",)
+    vcpus = (f"dom0_max_vcpus={dom0.vcpus}",) if dom0.vcpus else ()
+    host = (
+        "boot=zeroth",
+        "zeroth.mode=host",
+        f"zeroth.slot={slot}",
+        f"zeroth.root=PARTUUID={identity.partition_uuid(part)}",
+        f"zeroth.state=PARTUUID={identity.partition_uuid(Part.STATE)}",
+        f"zeroth.log=PARTUUID={identity.partition_uuid(Part.LOG)}",
+    )
+    bare = (f"console=ttyS0,{dom0.serial}",) if dom0.serial else ()
+    return BootEntry(
+        slot=slot,
+        title=f"zeroth {version}" if version else "zeroth",
+        xen=(f"dom0_mem={memory},max:{memory}", *vcpus, *serial, "ucode=scan", *dom0.xen_append),
+        linux=(*host, "console=hvc0", "console=tty0", *dom0.linux_append),
+        bare_linux=(*host, *bare, "console=tty0", *dom0.linux_append),
+    )
+
+
+def render_boot_menu(entries: Sequence[BootEntry], serial: int | None) -> str:
+    """The text of grub.cfg.
+
+    :param serial: speed of the first serial port as a terminal besides the screen; None for none.
+    """
+    environment = Environment(
+        loader=PackageLoader("zeroth.deploy"),
+        undefined=StrictUndefined,
+        keep_trailing_newline=True,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        autoescape=False,  # noqa: S701 - this is GRUB's language, quoted by our own filter, and not HTML
+    )
+    environment.filters["grub"] = grub_quote
+    return environment.get_template("grub.cfg.j2").render(entries=entries, serial=serial)
+
+
+def grub_quote(word: str) -> str:
+    """A word that GRUB's shell takes as it is.
+
+    :raises ValueError: for line ends and other control characters, which no command line can carry.
+    """
+    if any(ord(character) < 32 or ord(character) == 127 for character in word):
+        raise ValueError(f"{word!r} holds a control character")
+    if _SAFE.fullmatch(word):
+        return word
+    return "'" + word.replace("'", "'\\''") + "'"

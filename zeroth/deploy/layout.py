@@ -1,0 +1,176 @@
+"""The partitions of a zeroth disk: pure arithmetic, from a disk's size to byte ranges.
+
+One layout for BIOS and UEFI, for 512 and 4096 byte sectors. Everything starts on a MiB. Between 16 and 24 GiB the two
+slots, state and log shrink in proportion (docs/reference/disk-layout.md has the formula as users see it); the ESP does
+not, and the local storage repository gets what is left, never less than about 3 GiB.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import IntEnum
+from typing import Final
+from uuid import UUID, uuid5
+
+from zeroth.errors import UserError
+from zeroth.system.size import GIB, MIB, Size
+
+__all__ = [
+    "FULL_DISK",
+    "MINIMUM_DISK",
+    "TYPE_GUIDS",
+    "InstallId",
+    "Layout",
+    "Part",
+    "Partition",
+    "make_layout",
+    "sfdisk_script",
+]
+
+MINIMUM_DISK: Final = Size(16 * GIB)
+FULL_DISK: Final = Size(24 * GIB)
+_SECTOR_SIZES: Final = (512, 4096)
+
+
+class Part(IntEnum):
+    """Partition numbers; also their order on the disk."""
+
+    BIOS = 1
+    ESP = 2
+    SLOT_A = 3
+    SLOT_B = 4
+    STATE = 5
+    LOG = 6
+    SR = 7
+
+    @property
+    def label(self) -> str:
+        """The partition label. For people: nothing is found by it."""
+        return _LABELS[self]
+
+
+_LABELS: Final = {
+    Part.BIOS: "zeroth-bios",
+    Part.ESP: "zeroth-esp",
+    Part.SLOT_A: "zeroth-a",
+    Part.SLOT_B: "zeroth-b",
+    Part.STATE: "zeroth-state",
+    Part.LOG: "zeroth-log",
+    Part.SR: "zeroth-sr",
+}
+# BIOS boot, ESP and Linux LVM are the well-known types (UEFI specification, table 5.7, and the GRUB manual). The
+# others are our own on purpose: systemd's automatic discovery and other installers must not take them for theirs.
+TYPE_GUIDS: Final = {
+    Part.BIOS: UUID("21686148-6449-6e6f-744e-656564454649"),
+    Part.ESP: UUID("c12a7328-f81f-11d2-ba4b-00a0c93ec93b"),
+    Part.SLOT_A: UUID("7a65726f-7468-4d61-8001-736c6f740001"),
+    Part.SLOT_B: UUID("7a65726f-7468-4d61-8001-736c6f740001"),
+    Part.STATE: UUID("7a65726f-7468-4d61-8001-737461746501"),
+    Part.LOG: UUID("7a65726f-7468-4d61-8001-6c6f67000001"),
+    Part.SR: UUID("e6d6d379-f507-44c2-a23c-238f2a3df928"),
+}
+# (at 16 GiB, at 24 GiB and up)
+_SHRINKING: Final = {
+    Part.SLOT_A: (3 * GIB, 4 * GIB),
+    Part.SLOT_B: (3 * GIB, 4 * GIB),
+    Part.STATE: (4 * GIB, 8 * GIB),
+    Part.LOG: (2 * GIB, 4 * GIB),
+}
+_FIXED: Final = {Part.BIOS: MIB, Part.ESP: GIB}
+
+
+@dataclass(frozen=True)
+class Partition:
+    """One partition of the layout; ``start`` and ``size`` in bytes, whole MiB."""
+
+    part: Part
+    start: int
+    size: int
+
+    @property
+    def end(self) -> int:
+        """The first byte after it."""
+        return self.start + self.size
+
+
+@dataclass(frozen=True)
+class Layout:
+    """All partitions of one disk, in order."""
+
+    disk_size: int
+    sector_size: int
+    partitions: tuple[Partition, ...]
+
+    def __getitem__(self, part: Part) -> Partition:
+        return self.partitions[part - 1]
+
+
+@dataclass(frozen=True)
+class InstallId:
+    """One installation's identity, from which every GUID on its disk is derived; a fresh random one for each."""
+
+    value: UUID
+
+    @property
+    def disk_guid(self) -> str:
+        """The GPT's disk GUID."""
+        return str(uuid5(self.value, "disk"))
+
+    def partition_uuid(self, part: Part) -> str:
+        """A partition's PARTUUID."""
+        return str(uuid5(self.value, f"partition-{int(part)}"))
+
+    def filesystem_uuid(self, part: Part) -> str:
+        """The UUID of the file system on a partition."""
+        return str(uuid5(self.value, f"filesystem-{int(part)}"))
+
+
+def make_layout(disk_size: int, sector_size: int = 512) -> Layout:
+    """Lay out a disk of ``disk_size`` bytes with logical sectors of ``sector_size`` bytes.
+
+    :raises UserError: when the disk is below :data:`MINIMUM_DISK`, or has sectors that GPT on Linux does not know.
+    """
+    if sector_size not in _SECTOR_SIZES:
+        raise UserError(
+            f"sectors of {sector_size} bytes are not supported", "Use a disk with 512 or 4096 byte sectors."
+        )
+    if disk_size < MINIMUM_DISK:
+        raise UserError(
+            f"the disk is too small: {Size(disk_size).approx()}, and {MINIMUM_DISK} are needed",
+            "Use a larger disk.",
+        )
+    partitions = []
+    start = int(MIB)
+    for part in Part:
+        if part is Part.SR:
+            # The last MiB is left to the second copy of the table (33 sectors).
+            size = (disk_size // MIB - 1) * MIB - start
+        else:
+            size = _FIXED[part] if part in _FIXED else _shrunk(*_SHRINKING[part], disk_size)
+        partitions.append(Partition(part, start, size))
+        start += size
+    return Layout(disk_size, sector_size, tuple(partitions))
+
+
+def _shrunk(least: int, full: int, disk_size: int) -> int:
+    over = min(disk_size, FULL_DISK) - MINIMUM_DISK
+    return least + (full - least) * over // (FULL_DISK - MINIMUM_DISK) // MIB * MIB
+
+
+def sfdisk_script(layout: Layout, identity: InstallId) -> str:
+    """The layout as a script for sfdisk's standard input."""
+    sector = layout.sector_size
+    lines: Sequence[str] = [
+        "label: gpt",
+        f"label-id: {identity.disk_guid}",
+        "unit: sectors",
+        f"first-lba: {MIB // sector}",
+        "",
+        *(
+            f"start={p.start // sector}, size={p.size // sector}, type={TYPE_GUIDS[p.part]}, "
+            f'uuid={identity.partition_uuid(p.part)}, name="{p.part.label}"'
+            for p in layout.partitions
+        ),
+    ]
+    return "\n".join(lines) + "\n"
