@@ -58,7 +58,7 @@ def bootstrap(
     epoch: int,
     work: Path,
     variant: str = "apt",
-    hooks: Sequence[str] = (),
+    options: Sequence[str] = (),
     log: Callable[[str], None],
     progress: Callable[[float], None],
 ) -> None:
@@ -67,7 +67,7 @@ def bootstrap(
     The result names no mirror and holds no setting of the build host.
 
     :param variant: mmdebstrap's: ``apt``, or ``essential`` for a tree that is never changed.
-    :param hooks: further options with hooks, for mmdebstrap.
+    :param options: more of mmdebstrap's options.
     :param work: a folder for temporary files, on the file system of ``target`` and the pool.
     :param log: gets every line that mmdebstrap prints.
     :param progress: gets the fraction done, as far as apt tells.
@@ -88,7 +88,7 @@ def bootstrap(
         f'--setup-hook=mkdir -p {cache} "$1"/var/lib/apt/lists/partial',
         f'--setup-hook=cp -a {lists}/*_* "$1"/var/lib/apt/lists/',
         f"--setup-hook=cp -al {old}/. {cache}/ 2>/dev/null || cp -a {old}/. {cache}/",
-        *hooks,
+        *options,
         f"--customize-hook=cp -al {cache}/*.deb {new}/ 2>/dev/null || cp -a {cache}/*.deb {new}/",
         # Settings of the build host, and its mirrors.
         '--customize-hook=rm -f "$1"/etc/apt/apt.conf.d/99mmdebstrap "$1"/etc/dpkg/dpkg.cfg.d/99mmdebstrap',

@@ -28,8 +28,8 @@ from zeroth.system.size import Size
 __all__ = ["build", "planned", "tools_tree"]
 
 _HOST_TOOLS = {
-    "mmdebstrap": "mmdebstrap", "debootstrap": "debootstrap", "apt-get": "apt", "dpkg": "dpkg",
-    "unshare": "util-linux", "findmnt": "util-linux", "fstrim": "util-linux", "chroot": "coreutils", "ps": "procps", "lsattr": "e2fsprogs",
+    "mmdebstrap": "mmdebstrap", "apt-get": "apt", "dpkg": "dpkg", "unshare": "util-linux", "findmnt": "util-linux",
+    "fstrim": "util-linux", "chroot": "coreutils", "ps": "procps", "lsattr": "e2fsprogs",
 }  # fmt: skip
 _FROM_PACKAGES = frozenset({"tools", "base"})
 

@@ -35,7 +35,7 @@ def _options(command: Callable[..., None]) -> Callable[..., None]:
     for option in reversed([
         click.option("--profile", type=click.Choice([profile.value for profile in Profile]),
                      default=Profile.RELEASE.value, show_default=True, help="dev: quick to make. release: small."),
-        click.option("--mirror", default="", metavar="URL", help="Debian archive to use instead of those in apt's sources."),
+        click.option("--mirror", default="", metavar="URL", help="Debian archive to use instead of apt's own."),
         click.option("--answer", type=click.Path(exists=True, dir_okay=False, resolve_path=True, path_type=Path),
                      metavar="FILE", help="Embed an answer file in the ISO: it then installs without asking."),
         click.option("--firmware/--no-firmware", default=None,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 import sys
 from collections.abc import Callable, Iterable
 from pathlib import Path
@@ -16,6 +17,7 @@ __all__ = ["ELEMENTS", "customise", "element_hooks"]
 
 ELEMENTS = ("zeroth-os", "zeroth-host")
 _HOOK_NAME = re.compile(r"[0-9A-Za-z_-]+")
+_NOISE = re.compile(r"dib-run-parts |\+|Unmount |INFO |umount: ")
 _RUNNING = re.compile(r"dib-run-parts Running \S*/(?P<phase>[a-z-]+)\.d/(?P<hook>\S+)$")
 
 
@@ -96,12 +98,16 @@ def customise(
     try:
         run(isolated(argv), on_line=on_line)
     except CommandFailed as error:
-        tail = "\n  ".join(error.completed.stdout.strip().splitlines()[-15:])
+        said = [line for line in error.completed.stdout.splitlines() if line.strip() and not _NOISE.match(line)]
+        tail = "\n  ".join(said[-8:])
         raise UserError(
             f"diskimage-builder failed in {hook or 'its own preparations'}:\n  {tail}",
             "The whole output is in the build log.",
             code=ExitCode.MACHINE,
         ) from None
+    placeholder = result / "var" / "log" / ".placeholder"
+    if placeholder.exists():
+        shutil.rmtree(placeholder.parent)
     if not (result / "usr").is_dir():
         raise UserError(
             "diskimage-builder ended without a tree", "The whole output is in the build log.", code=ExitCode.MACHINE

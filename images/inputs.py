@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import ast
 import hashlib
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from zeroth.system.files import sha256_file
 
-__all__ = ["digest_file", "digest_text", "digest_tree", "files_below"]
+__all__ = ["digest_code", "digest_file", "digest_text", "digest_tree", "files_below"]
 
 _IGNORED = frozenset({"__pycache__", ".mypy_cache", ".ruff_cache", "node_modules"})
 
@@ -23,6 +24,17 @@ def digest_file(path: Path) -> str:
     if path.is_symlink():
         return digest_text(f"link {path.readlink()}")
     return sha256_file(path) + ("x" if path.stat().st_mode & 0o111 else "")
+
+
+def digest_code(path: Path) -> str:
+    """The digest of what a Python module does: its layout, comments and docstrings do not count."""
+    tree = ast.parse(path.read_text(encoding="utf-8"), str(path))
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef) and ast.get_docstring(
+            node
+        ):
+            node.body = node.body[1:] or [ast.Pass()]
+    return digest_text(ast.dump(tree))
 
 
 def digest_tree(root: Path, paths: Iterable[Path]) -> str:

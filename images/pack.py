@@ -29,7 +29,7 @@ def root_image(
 ) -> None:
     """Pack a tree into ``out/root.squashfs``; the same bytes for the same tree. Writes its SHA-256 next to it.
 
-    The initrd is left out: it goes with the kernel, beside the root image.
+    What is in /boot is left out: it lies beside the root image, on media and on disks.
 
     :param level: of zstd, 1 to 22.
     """
@@ -42,7 +42,7 @@ def root_image(
 
     tools.run(
         ["mksquashfs", tree, image, "-noappend", "-comp", "zstd", "-Xcompression-level", str(level), "-b", BLOCK_SIZE,
-         "-processors", str(jobs), "-percentage", "-wildcards", "-e", "boot/initrd.img*"],
+         "-processors", str(jobs), "-percentage", "-wildcards", "-e", "boot/*"],
         show=[tree, out],
         env={"SOURCE_DATE_EPOCH": str(epoch)},
         on_line=on_line,

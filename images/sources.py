@@ -32,22 +32,10 @@ __all__ = [
 
 KEYRING = Path("/usr/share/keyrings/debian-archive-keyring.gpg")
 
-_RELEASES = frozenset(
-    [
-        "buster",
-        "bullseye",
-        "bookworm",
-        "trixie",
-        "forky",
-        "duke",
-        "sid",
-        "oldoldstable",
-        "oldstable",
-        "stable",
-        "testing",
-        "unstable",
-    ]
-)
+_RELEASES = frozenset((
+    "buster", "bullseye", "bookworm", "trixie", "forky", "duke", "sid",
+    "oldoldstable", "oldstable", "stable", "testing", "unstable",
+))  # fmt: skip
 _ONE_LINE = re.compile(r"\s*(?P<type>deb|deb-src)\s+(?:\[(?P<options>[^\]]*)\]\s*)?(?P<rest>\S.*)")
 _URI = re.compile(r"(?:mirror\+)?(?:https?|file|copy):\S+")
 

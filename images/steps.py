@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,11 +14,11 @@ from images.config import COMPONENTS, SUITE, BuildConfig
 from images.customise import ELEMENTS, customise
 from images.graph import Results, Step
 from images.index import PackageIndex
-from images.inputs import digest_file, digest_text, digest_tree, files_below
+from images.inputs import digest_code, digest_file, digest_text, digest_tree, files_below
 from images.log import BuildLog
 from images.manifest import image_manifest
-from images.media import EFI_MODULES, make_iso
-from images.pack import BLOCK_SIZE, boot_files, grub_program, root_image
+from images.media import make_iso
+from images.pack import BLOCK_SIZE, boot_files, root_image
 from images.packages import PackageList, read_list
 from images.tools import ToolsTree
 from images.wheels import NOT_IN_DEBIAN, ROOMS, locked, room_sources, room_wheel, third_party_wheels
@@ -26,13 +26,14 @@ from zeroth import progress
 
 __all__ = ["Steps", "answer_name"]
 
-# GRUB for an installed host starts the menu on the partition it was loaded from: that is what a prefix without a device
-# means.
-HOST_MODULES = EFI_MODULES
-HOST_CONFIG = "configfile $prefix/grub.cfg\n"
-
-# Nothing that runs in the tools tree needs these.
-_TOOLS_WITHOUT = ("/usr/share/doc/*", "/usr/share/man/*", "/usr/share/locale/*", "/usr/share/info/*")
+# Documentation and translations that nobody reads on a host; licences stay.
+_LEFT_OUT = (
+    *(f"--dpkgopt=path-exclude=/usr/share/{name}/*"
+      for name in ("bug", "doc", "gnome/help", "groff", "info", "iso-codes", "linda", "lintian", "locale", "man")),
+    "--dpkgopt=path-include=/usr/share/doc/*/copyright",
+    "--dpkgopt=path-include=/usr/share/locale/locale.alias",
+)  # fmt: skip
+# The kernel's and many other packages' scripts would make an initrd each; an element of ours makes the only one.
 _NO_INITRD = (
     '--essential-hook=chroot "$1" dpkg-divert --local --quiet --rename --add /usr/sbin/update-initramfs',
     '--essential-hook=ln -s ../bin/true "$1"/usr/sbin/update-initramfs',
@@ -72,8 +73,7 @@ class Steps:
 
         def make(out: Path, _: Results, step: progress.Step) -> None:
             (out / "root").mkdir()
-            self._bootstrap("tools", packages, out / "tree", step, "essential",
-                            [f"--dpkgopt=path-exclude={path}" for path in _TOOLS_WITHOUT])  # fmt: skip
+            self._bootstrap("tools", packages, out / "tree", step, "essential", _LEFT_OUT)
 
         inputs = {"suite": SUITE, "packages": digest_text("\n".join(packages.names)), "form": "1"}
         return Step("tools", "Tools tree", inputs, make, space=_GIB)
@@ -83,13 +83,14 @@ class Steps:
         packages = self.image_list()
 
         def make(out: Path, _: Results, step: progress.Step) -> None:
-            self._bootstrap("base", packages, out / "tree", step, "apt", _NO_INITRD)
+            self._bootstrap("base", packages, out / "tree", step, "apt", (*_LEFT_OUT, *_NO_INITRD))
 
         inputs = {
             "suite": f"{SUITE} {' '.join(COMPONENTS)}",
             "packages": digest_text("\n".join(packages.names)),
             "packages as of": self.as_of,
             "source date": str(self.config.epoch),
+            "options": digest_text(repr((_LEFT_OUT, _NO_INITRD))),
             "images/bootstrap.py": self._code("bootstrap.py"),
         }
         return Step("base", "Packages", inputs, make, space=3 * _GIB // 2)
@@ -116,18 +117,6 @@ class Steps:
         inputs = {name: digest_text(locked(self.config.root, name)) for name in NOT_IN_DEBIAN}
         return Step("wheels", "Wheels that Debian lacks", {**inputs, "source date": str(self.config.epoch)}, make)
 
-    def grub(self) -> Step:
-        """GRUB's EFI program for installed hosts."""
-
-        def make(out: Path, results: Results, _: progress.Step) -> None:
-            tools = ToolsTree(results["tools"])
-            grub_program(
-                out / "grubx64.efi", platform="x86_64-efi", modules=HOST_MODULES, config=HOST_CONFIG, tools=tools
-            )
-
-        inputs = {"modules": " ".join(HOST_MODULES), "config": HOST_CONFIG}
-        return Step("grub", "GRUB for UEFI", inputs, make, (self.tools(),))
-
     def tree(self) -> Step:
         """The finished tree."""
         root, elements = self.config.root, self.config.elements
@@ -136,10 +125,8 @@ class Steps:
             work = self._scratch("tree")
             stage = work / "stage"
             (stage / "wheel").mkdir(parents=True)
-            (stage / "boot").mkdir()
-            for folder, wanted in (("rooms", "wheel"), ("wheels", "wheel"), ("grub", "boot")):
-                for path in results[folder].iterdir():
-                    shutil.copy2(path, stage / wanted / path.name)
+            for path in (*results["rooms"].iterdir(), *results["wheels"].iterdir()):
+                shutil.copy2(path, stage / "wheel" / path.name)
             for path in self._units():
                 target = stage / "units" / _top(self.config, path) / path.relative_to(path.parents[0])
                 target.parent.mkdir(parents=True, exist_ok=True)
@@ -159,7 +146,7 @@ class Steps:
         }
         return Step(
             "tree", "Finished tree", inputs, make,
-            (self.base(), self.rooms(), self.wheels(), self.grub()), space=3 * _GIB // 2,
+            (self.base(), self.rooms(), self.wheels()), space=3 * _GIB // 2,
         )  # fmt: skip
 
     def root(self) -> Step:
@@ -225,11 +212,11 @@ class Steps:
         )
 
     def _bootstrap(
-        self, name: str, packages: PackageList, target: Path, step: progress.Step, variant: str, hooks: Iterable[str]
+        self, name: str, packages: PackageList, target: Path, step: progress.Step, variant: str, options: Sequence[str]
     ) -> None:
         bootstrap(
             packages.names, target, index=self.index(), pool=PackagePool(self.config.cache / "packages"),
-            epoch=self.config.epoch, work=self._scratch(name), variant=variant, hooks=tuple(hooks),
+            epoch=self.config.epoch, work=self._scratch(name), variant=variant, options=options,
             log=self.log.writer(name), progress=step.update,
         )  # fmt: skip
 
@@ -244,7 +231,8 @@ class Steps:
         return folder
 
     def _code(self, name: str) -> str:
-        return digest_file(self.config.root / "images" / name)
+        path = self.config.root / "images" / name
+        return digest_code(path) if path.suffix == ".py" else digest_file(path)
 
     def _tree(self, paths: Iterable[Path]) -> str:
         return digest_tree(self.config.root, paths)

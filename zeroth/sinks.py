@@ -126,4 +126,5 @@ def _line(event: Event) -> str:
         case EventKind.DONE:
             return f"{name}: done{took}"
         case EventKind.FAIL:
-            return f"{name}: failed{took}: {event.message}"
+            # The whole message comes at the end, with its hint; here it would stand once for every step it passes.
+            return f"{name}: failed{took}: {event.message.partition(chr(10))[0]}"
