@@ -37,7 +37,7 @@ class Document:
             if path in self.marks:
                 return self.marks[path]
             path = path[:-1]
-        return FILE
+        return self.marks.get((), FILE)
 
     def text_at(self, name: str) -> str | None:
         """The text of a top-level setting; None when it is not there, or not text."""

@@ -27,7 +27,7 @@ def read_json(text: str) -> Document:
         data = scanner.whole()
     except json.JSONDecodeError as error:
         where = Span(error.lineno, error.colno, error.colno + 1)
-        message = error.msg[0].lower() + error.msg[1:]
+        message = error.msg.replace("Expecting", "expecting")
         hint = "Check commas, quotes and brackets just before this place."
         return Document(None, problems=[Problem(f"JSON: {message}", hint, where)])
     return Document(data, scanner.marks, scanner.keys, scanner.problems)

@@ -30,6 +30,7 @@ from zeroth.system.size import MIB, Size
 
 __all__ = [
     "SCHEMA_VERSION",
+    "STORED",
     "DhcpAddress",
     "DiskSpec",
     "Dom0Spec",
@@ -42,6 +43,9 @@ __all__ = [
 ]
 
 SCHEMA_VERSION: Literal[1] = 1
+
+STORED = {"stored": True}
+"""Validation context for a host's own stored answer, from which secrets leave once they are used."""
 
 
 class _Model(BaseModel):
@@ -77,10 +81,10 @@ class RootLogin(_Model):
     ssh_keys: tuple[SshKey, ...] = ()
 
     @model_validator(mode="after")
-    def _some_way_in(self) -> Self:
+    def _some_way_in(self, info: ValidationInfo) -> Self:
         if self.password_hash and self.password:
             raise ValueError("give either password_hash or password, not both")
-        if not (self.password_hash or self.password or self.ssh_keys):
+        if not (self.password_hash or self.password or self.ssh_keys or info.context == STORED):
             raise ValueError("there is no way to log in: give a root password or an ssh key")
         return self
 

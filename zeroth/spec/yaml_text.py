@@ -93,7 +93,9 @@ def write_yaml(data: object) -> str:
 def _syntax_error(error: yaml.MarkedYAMLError) -> Problem:
     mark = error.problem_mark or error.context_mark
     where = Span(mark.line + 1, mark.column + 1, mark.column + 2) if mark else Span(0)
-    said = str(error.problem or error.context or "this is not YAML").replace("\t", "a tab")
+    said = str(error.problem or error.context or "this is not YAML")
+    if error.context and said.startswith("but "):
+        said = f"{error.context}, {said}"
     hint = ""
     if "character '\\t'" in said:
         hint = "Indent with spaces, YAML takes no tabs."

@@ -152,7 +152,7 @@ class Zeroth_Network(Filling, RHEL10_Network):
             draft.put("management.nic", parsed.device, line, line.value("--device"))
         if line.given("--onboot") and parsed.onboot.lower() not in ("yes", "on", "true", "1"):
             draft.error(line, "the management network is always up", "Leave out --onboot.", line.value("--onboot"))
-        if parsed.vlanid is not None:
+        if line.given("--vlanid"):
             word = line.value("--vlanid")
             draft.put("management.vlan", _whole(draft, line, word.text, "--vlanid"), line, word)
         if line.given("--bridge"):

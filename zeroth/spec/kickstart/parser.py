@@ -235,7 +235,8 @@ class ZerothParser(KickstartParser):
         start = len(text) - len(text.lstrip()) + 1
         whole = Line(number, (Word("", start, len(text.rstrip()) + 1),))
         try:
-            words = cut(text)
+            # Without its end: a backslash before it would make it part of a word.
+            words = cut(text.removesuffix("\n"))
         except ValueError as error:
             closing = "quotation" in str(error)
             message = "a quotation mark is not closed" if closing else "the line ends with a backslash"

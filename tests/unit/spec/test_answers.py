@@ -1,0 +1,102 @@
+"""The answer files of tests/answers: the good ones are read, the bad ones are refused, every problem at its place.
+
+A bad file has a sidecar ``.expect``: a line for each error, ``LINE:COLUMN message | hint`` (``0`` for the file as a
+whole), of which message and hint are parts of what is said. No other error may be reported.
+"""
+
+from __future__ import annotations
+
+import re
+from functools import cache
+from pathlib import Path
+
+import pytest
+
+from zeroth.spec import AnswerErrors, AnswerText, HostSpec, load_answer, read_answer
+from zeroth.spec.checks import Known
+from zeroth.spec.problems import Problem, Severity
+
+ANSWERS = Path(__file__).parents[2] / "answers"
+GOOD = sorted((ANSWERS / "good").iterdir())
+BAD = sorted(path for path in (ANSWERS / "bad").iterdir() if path.suffix != ".expect")
+KNOWN = Known(frozenset({"Etc/UTC", "Europe/Berlin", "Europe/Paris"}), frozenset({"us", "de", "fr"}))
+
+
+@pytest.mark.parametrize("path", GOOD, ids=lambda path: path.name)
+def test_good_answer_is_read(path: Path) -> None:
+    reading = read_answer(AnswerText.from_file(path), KNOWN)
+    assert isinstance(reading.spec, HostSpec)
+    assert reading.spec.root.password is None, "a plain password is hashed"
+    assert not reading.errors
+
+
+def test_the_full_answers_say_the_same() -> None:
+    full = [load_answer(AnswerText.from_file(path), KNOWN) for path in GOOD if path.stem == "full"]
+    assert len(full) == 3
+    assert full[0] == full[1] == full[2]
+    # Every field of the full answer is set to something that is not its default.
+    for name, field in HostSpec.model_fields.items():
+        if name != "schema_version":
+            assert getattr(full[0], name) != field.default, name
+
+
+def test_there_are_enough_bad_answers() -> None:
+    assert len(BAD) >= 20
+
+
+@cache
+def _refusal(path: Path) -> AnswerErrors:
+    with pytest.raises(AnswerErrors) as caught:
+        load_answer(AnswerText.from_file(path), KNOWN)
+    return caught.value
+
+
+@pytest.mark.parametrize("path", BAD, ids=lambda path: path.name)
+def test_bad_answer_is_refused(path: Path) -> None:
+    expected = (path.parent / f"{path.name}.expect").read_text().splitlines()
+    assert expected
+    refusal = _refusal(path)
+    errors = [problem for problem in refusal.problems if problem.severity is Severity.ERROR]
+    for line in expected:
+        assert any(_fits(problem, line) for problem in errors), f"not reported: {line}\n\n{refusal}"
+    for problem in errors:
+        assert any(_fits(problem, line) for line in expected), f"reported as well: {problem}"
+    report = str(refusal)
+    assert report.startswith(f"{path}: {len(errors)} error")
+    assert report.isprintable() or set(filter(lambda char: not char.isprintable(), report)) == {"\n"}
+    assert "Traceback" not in report
+
+
+@pytest.mark.parametrize("path", BAD, ids=lambda path: path.name)
+def test_no_report_tells_a_secret(path: Path) -> None:
+    refusal = _refusal(path)
+    report = str(refusal) + str(refusal.as_json())
+    for secret in ("hunter2", "correct", "horse", "tooshort", "secret#word", "tAhDGhww"):
+        assert secret not in report
+
+
+def _fits(problem: Problem, line: str) -> bool:
+    match = re.fullmatch(r"(\d+)(?::(\d+))? (.*?)(?: \| (.*))?", line)
+    assert match, f"bad expectation: {line}"
+    place = (problem.where.line, problem.where.column if match[2] else None)
+    wanted = (int(match[1]), int(match[2]) if match[2] else None)
+    return place == wanted and match[3] in problem.message and (match[4] or "") in problem.hint
+
+
+def test_a_huge_file_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "huge.ks"
+    path.write_bytes(b"# x\n" * 300_000)
+    with pytest.raises(AnswerErrors, match="larger than 1 MiB"):
+        AnswerText.from_file(path)
+
+
+def test_names_are_warned_about_where_nothing_is_known() -> None:
+    answer = AnswerText.from_file(ANSWERS / "good" / "full.yaml")
+    reading = read_answer(answer, Known(frozenset(), frozenset()))
+    assert reading.spec is not None
+    assert [(it.severity, it.where.line) for it in reading.problems] == [(Severity.WARNING, 3), (Severity.WARNING, 4)]
+
+
+def test_a_plain_password_is_warned_about() -> None:
+    reading = read_answer(AnswerText.from_file(ANSWERS / "good" / "static-vlan.ks"), KNOWN)
+    assert [(it.severity, it.where.line) for it in reading.problems] == [(Severity.WARNING, 3)]
