@@ -1,0 +1,63 @@
+"""``python -m tests.bench``: measure and print (make bench)."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Sequence
+
+import click
+from rich.console import Console
+
+from tests.bench.build import build_figures
+from tests.bench.figures import Figures, as_json, print_figures
+from tests.bench.hosts import host_figures
+from tests.bench.size import size_figures
+from tests.lab.needs import prepare
+from zeroth.cli import report
+from zeroth.errors import ExitCode, UserError
+
+PARTS = ("build", "size", "host")
+
+
+@click.command(context_settings={"help_option_names": ["-h", "--help"]})
+@click.argument("parts", nargs=-1, type=click.Choice(PARTS))
+@click.option("--json", "json_", is_flag=True, help="Print one JSON list instead of tables.")
+def bench(parts: Sequence[str], json_: bool) -> None:
+    """Measure the build, the medium's size, and an installed host; all of them unless named.
+
+    \b
+    Examples:
+      python -m tests.bench
+      python -m tests.bench size --json
+    """
+    prepare()
+    aside = Console(stderr=True)
+    found: list[Figures] = []
+    for part in parts or PARTS:
+        if part == "build":
+            found += build_figures(lambda text: aside.print(text, highlight=False))
+        elif part == "size":
+            found += size_figures()
+        else:
+            found += host_figures(aside)
+    if json_:
+        click.echo(json.dumps([as_json(figures) for figures in found], indent=1))
+        return
+    console = Console(width=None if sys.stdout.isatty() else 120)
+    for figures in found:
+        print_figures(figures, console)
+
+
+if __name__ == "__main__":
+    try:
+        bench.main(prog_name="python -m tests.bench", standalone_mode=False)
+    except UserError as error:
+        report(error)
+        sys.exit(error.code)
+    except click.ClickException as error:
+        error.show()
+        sys.exit(error.exit_code)
+    except (KeyboardInterrupt, click.Abort):
+        click.echo("Interrupted.", err=True)
+        sys.exit(ExitCode.INTERRUPTED)
