@@ -7,7 +7,7 @@ volatile classes (sessions, tasks) live in memory only, behind the same methods.
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Self
@@ -102,19 +102,18 @@ class Store:
 
         :param selection: the classes to look at, each with the references of interest, or None for all.
         """
-        added: list[Change] = []
-        modified: list[Change] = []
-        deleted: list[Change] = []
         with self._memory:
-            for cls, refs in selection.items():
-                more = self._table(cls).since(since, refs)
-                added += more[0]
-                modified += more[1]
-                deleted += more[2]
-        for part in (added, modified, deleted):
-            part.sort(key=lambda change: change.generation)
-        last = max((part[-1].generation for part in (added, modified, deleted) if part), default=since)
-        return Changes(tuple(added), tuple(modified), tuple(deleted), last)
+            parts = [self._table(cls).since(since, refs) for cls, refs in selection.items()]
+
+        def sorted_by_age(changes: Iterable[Change]) -> tuple[Change, ...]:
+            return tuple(sorted(changes, key=lambda change: change.generation))
+
+        return Changes(
+            sorted_by_age(change for part in parts for change in part.added),
+            sorted_by_age(change for part in parts for change in part.modified),
+            sorted_by_age(change for part in parts for change in part.deleted),
+            max((part.last for part in parts), default=since),
+        )
 
     def subscribe(self, listener: Listener) -> Callable[[], None]:
         """Have a function called after each transaction, on the thread that made it, with the classes changed.

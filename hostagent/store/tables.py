@@ -65,7 +65,8 @@ class Change:
 class Changes:
     """What changed since a generation: each object once, with its present state, oldest change first.
 
-    :ivar last: the newest generation among them, or the one asked about when there are none.
+    :ivar last: the newest generation looked at, the one asked about when nothing of interest changed: what to ask with
+        the next time.
     """
 
     added: tuple[Change, ...]
@@ -106,25 +107,29 @@ class Table:
         self.tombstones.append(tombstone)
         return tombstone
 
-    def since(self, generation: int, refs: frozenset[str] | None) -> tuple[list[Change], list[Change], list[Change]]:
-        """Added, modified and deleted objects after a generation, among some references or (None) all."""
+    def since(self, generation: int, refs: frozenset[str] | None) -> Changes:
+        """What changed after a generation, newest first, among some references or (None) all."""
         added: list[Change] = []
         modified: list[Change] = []
         deleted: list[Change] = []
+        last = generation
         for ref in reversed(self.entries):
             entry = self.entries[ref]
             if entry.modified <= generation:
                 break
             if refs is None or ref in refs:
+                last = max(last, entry.modified)
                 place = added if entry.created > generation else modified
                 place.append(Change(self.name, ref, entry.modified, entry.record))
         for tombstone in reversed(self.tombstones):
             if tombstone.deleted <= generation:
                 break
-            # What came and went in between was never seen: nothing to say.
-            if tombstone.created <= generation and (refs is None or tombstone.ref in refs):
-                deleted.append(Change(self.name, tombstone.ref, tombstone.deleted, None))
-        return added, modified, deleted
+            if refs is None or tombstone.ref in refs:
+                last = max(last, tombstone.deleted)
+                # What came and went in between was never seen: nothing to say.
+                if tombstone.created <= generation:
+                    deleted.append(Change(self.name, tombstone.ref, tombstone.deleted, None))
+        return Changes(tuple(added), tuple(modified), tuple(deleted), last)
 
 
 def new_ref() -> str:

@@ -62,7 +62,7 @@ def _object_handlers(table: ClassTable) -> dict[str, Handler]:
             "get_all_records": get_all_records,
             "get_all_records_where": get_all_records_where,
         }
-    if "name_label" in table.fields:
+    if table.named:
         found["get_by_name_label"] = get_by_name_label
     return found
 

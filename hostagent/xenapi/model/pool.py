@@ -180,4 +180,5 @@ POOL = declare(
         uninstall_ca_certificate(name: string, force?: bool)
         uninstall_trusted_certificate(self: pool ref, certificate: Certificate ref)
     """,
+    named=False,
 )

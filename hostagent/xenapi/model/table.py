@@ -95,6 +95,7 @@ class ClassTable:
     :ivar volatile: objects live in memory only.
     :ivar events: changes are seen through ``event.from``.
     :ivar listed: ``get_all`` and ``get_all_records`` exist.
+    :ivar named: ``get_by_name_label`` exists, if there is such a field.
     :ivar explicit: declared messages, by their name without the class.
     """
 
@@ -105,6 +106,7 @@ class ClassTable:
     volatile: bool = False
     events: bool = True
     listed: bool = True
+    named: bool = True
 
     @property
     def stored(self) -> bool:
@@ -121,6 +123,7 @@ def declare(
     volatile: bool = False,
     events: bool = True,
     listed: bool = True,
+    named: bool = True,
 ) -> ClassTable:
     """Read a class from its table.
 
@@ -137,6 +140,7 @@ def declare(
         volatile,
         events,
         listed,
+        named and any(one.name == "name_label" for one in found),
     )
 
 
@@ -194,7 +198,7 @@ def implicit_messages(table: ClassTable) -> dict[str, Message]:
         add("get_all_records_where", (Param("expr", _STRING),), MapType(ref, record))
     add("get_record", (own,), record)
     add("get_by_uuid", (Param("uuid", _STRING),), ref)
-    if "name_label" in table.fields:
+    if table.named:
         add("get_by_name_label", (Param("label", _STRING),), SetType(ref))
     for one in table.fields.values():
         add(f"get_{one.name}", (own,), one.type)
