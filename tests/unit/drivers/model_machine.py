@@ -55,6 +55,9 @@ class ModelMachine:
         seen = tuple(self._managed(link) for link in links)
         return Observed(seen, tuple(self.bridges.values()), dict(self.files))
 
+    def links(self) -> tuple[Link, ...]:
+        return self.observe().links
+
     def apply(self, action: Action) -> None:
         if self.cut_after is not None and len(self.done) >= self.cut_after:
             raise PowerCut

@@ -117,7 +117,9 @@ def test_the_plan_writes_files_then_changes_the_switch_then_tells_networkd() -> 
 
 def test_a_tagged_network_has_its_address_on_a_port_of_its_own() -> None:
     wanted = desired_state(ManagementNetwork(vlan=42, address=STATIC, dns=(IPv4Address("192.0.2.2"),)), ETH0)
-    assert wanted.bridges[0].port("mgmt0") == Port("mgmt0", "internal", 42, ETH0.mac, Role.MANAGEMENT)
+    assert wanted.bridges[0].port("mgmt0") == Port(
+        "mgmt0", "internal", 42, ETH0.mac, fake_bridge=True, role=Role.MANAGEMENT
+    )
     address = wanted.files["10-zeroth-management.network"]
     for line in ("Name=mgmt0", "Address=192.0.2.10/24", "Gateway=192.0.2.1", "DNS=192.0.2.2"):
         assert line in address.splitlines()
@@ -206,7 +208,7 @@ def test_states_and_facts_can_be_recorded(wish: ManagementNetwork) -> None:
 def test_the_address_is_waited_for_and_told(tmp_path: Path) -> None:
     machine = ModelMachine((ETH0,))
     outcome = reconcile(machine, ManagementNetwork(), tmp_path / "undo", wait=Clock().wait())
-    assert (outcome.nic, outcome.link, str(outcome.address)) == ("eth0", "xenbr0", "192.0.2.77/24")
+    assert (outcome.nic.name, outcome.link.name, str(outcome.address)) == ("eth0", "xenbr0", "192.0.2.77/24")
     assert not (tmp_path / "undo").exists()
     again = reconcile(machine, ManagementNetwork(), tmp_path / "undo", wait=Clock().wait())
     assert again.actions == ()

@@ -39,11 +39,13 @@ def test_a_bridge_in_one_transaction(switch: ovs.Switch) -> None:
     database = Ovsdb(switch.socket)
     assert database.read() == ()
     uplink = Port("eth0", role=Role.UPLINK)
-    tagged = Port("mgmt0", type="internal", tag=42, mac=MAC, role=Role.MANAGEMENT)
+    tagged = Port("mgmt0", type="internal", tag=42, mac=MAC, fake_bridge=True, role=Role.MANAGEMENT)
     database.change((AddBridge("xenbr0", MAC, Role.MANAGEMENT), AddPort("xenbr0", uplink), AddPort("xenbr0", tagged)))
     assert database.read() == (Bridge("xenbr0", MAC, Role.MANAGEMENT, (uplink, tagged)),)
     # Open vSwitch's own tool sees it the same way, and the daemon runs it.
-    assert switch.vsctl("list-ports", "xenbr0").split() == ["eth0", "mgmt0"]
+    assert switch.vsctl("list-br").split() == ["mgmt0", "xenbr0"]
+    assert switch.vsctl("list-ports", "xenbr0").split() == ["eth0"]
+    assert switch.vsctl("br-to-parent", "mgmt0").strip() == "xenbr0"
     assert switch.vsctl("get", "port", "mgmt0", "tag").strip() == "42"
     assert switch.vsctl("get-fail-mode", "xenbr0").strip() == "standalone"
     assert json.loads(switch.vsctl("get", "interface", "xenbr0", "mac_in_use")) == MAC

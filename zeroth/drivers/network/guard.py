@@ -33,7 +33,7 @@ from zeroth.errors import ExitCode, UserError
 from zeroth.spec.model import ManagementNetwork, StaticAddress
 from zeroth.system.files import atomic_write
 
-__all__ = ["NetworkDoor", "Outcome", "Wait", "describe", "reconcile"]
+__all__ = ["NetworkDoor", "Outcome", "Wait", "describe", "reconcile", "wait_for_address"]
 
 
 class NetworkDoor(Protocol):
@@ -41,6 +41,9 @@ class NetworkDoor(Protocol):
 
     def observe(self) -> Observed:
         """Read everything."""
+
+    def links(self) -> tuple[Link, ...]:
+        """Read the links only: cheap enough to do again and again."""
 
     def apply(self, action: Action) -> None:
         """Do one action."""
@@ -67,10 +70,10 @@ class Outcome:
     :ivar actions: what was done; empty when nothing had to be.
     """
 
-    nic: str
-    link: str
+    nic: Link
+    link: Link
     address: IPv4Interface
-    actions: tuple[Action, ...]
+    actions: tuple[Action, ...] = ()
 
 
 def reconcile(
@@ -94,20 +97,20 @@ def reconcile(
     saved = _saved(undo_file) or observed.ours()
     actions = plan(observed, wanted)
     if not actions and not undo_file.exists():
-        return Outcome(nic.name, management_link(management), _wait_for_address(machine, management, wait), ())
+        return Outcome(nic, *wait_for_address(machine, management, wait))
     atomic_write(undo_file, to_json(saved), mode=0o600)
     try:
         for action in actions:
             say(describe(action))
             machine.apply(action)
-        address = _wait_for_address(machine, management, wait)
+        link, address = wait_for_address(machine, management, wait)
     except BaseException as error:
         if isinstance(error, Exception):
             _go_back(machine, saved, undo_file, error, say)
         # Stopped from outside (killed, power cut): the saved state stays, and the next try goes on from here.
         raise
     undo_file.unlink()
-    return Outcome(nic.name, management_link(management), address, actions)
+    return Outcome(nic, link, address, actions)
 
 
 def describe(action: Action) -> str:
@@ -154,18 +157,22 @@ def _saved(undo_file: Path) -> State | None:
         return None
 
 
-def _wait_for_address(machine: NetworkDoor, management: ManagementNetwork, wait: Wait) -> IPv4Interface:
+def wait_for_address(machine: NetworkDoor, management: ManagementNetwork, wait: Wait) -> tuple[Link, IPv4Interface]:
+    """Wait until the management link has its address; returns both.
+
+    :raises UserError: when it has none in time; the message says what was seen.
+    """
     static = management.address if isinstance(management.address, StaticAddress) else None
     seconds = wait.static if static else wait.dhcp
     until = wait.clock() + seconds
     name = management_link(management)
     while True:
-        observed = machine.observe()
-        address = _address_of(observed.link(name), static)
-        if address is not None:
-            return address
+        link = next((link for link in machine.links() if link.name == name), None)
+        address = _address_of(link, static)
+        if link is not None and address is not None:
+            return link, address
         if wait.clock() >= until:
-            raise _no_address(observed, management, seconds)
+            raise _no_address(machine.observe(), management, seconds)
         wait.sleep(wait.interval)
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from zeroth.drivers.network.model import Address, Link
-from zeroth.drivers.network.networkd import networkd_links
+from zeroth.drivers.network.networkd import networkd_gateway, networkd_links, networkd_servers
 from zeroth.system.run import run
 
 __all__ = ["observe_links", "raise_links"]
@@ -68,6 +68,9 @@ def _link(folder: Path, shown: dict[str, Any], managed: Mapping[str, Any]) -> Li
         ),
         network_file=managed.get("NetworkFile", ""),
         setup=managed.get("AdministrativeState", ""),
+        gateway=networkd_gateway(managed),
+        dns=networkd_servers(managed, "DNS"),
+        ntp=networkd_servers(managed, "NTP"),
     )
 
 

@@ -9,6 +9,7 @@ from zeroth.drivers.network.links import observe_links
 from zeroth.drivers.network.model import (
     Action,
     ChangeSwitch,
+    Link,
     Observed,
     ReloadNetworkd,
     RemoveFile,
@@ -34,7 +35,11 @@ class Machine:
 
         :raises UserError: when Open vSwitch or ``ip`` does not answer.
         """
-        return Observed(observe_links(), self.switch.read(), read_files(self.folder))
+        return Observed(self.links(), self.switch.read(), read_files(self.folder))
+
+    def links(self) -> tuple[Link, ...]:
+        """Read the links only."""
+        return observe_links()
 
     def apply(self, action: Action) -> None:
         """Do one action.

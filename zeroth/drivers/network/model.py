@@ -73,6 +73,8 @@ class Link:
     :ivar speed: Mbit/s, None when not known.
     :ivar network_file: the .network file that systemd-networkd uses for it, empty for none.
     :ivar setup: networkd's word for how far it is: ``configured``, ``configuring``, ``failed``, ``unmanaged``...
+    :ivar gateway: of the default route through it; empty for none.
+    :ivar dns: name servers that networkd has for it, from its file or by DHCP; ``ntp`` likewise.
     """
 
     name: str
@@ -88,6 +90,9 @@ class Link:
     addresses: tuple[Address, ...] = ()
     network_file: str = ""
     setup: str = ""
+    gateway: str = ""
+    dns: tuple[str, ...] = ()
+    ntp: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -96,6 +101,7 @@ class Port:
 
     :ivar type: Open vSwitch's interface type; empty is a device of the system.
     :ivar tag: access VLAN; None carries all VLANs.
+    :ivar fake_bridge: the port counts as a bridge of its own for that VLAN, to which guests can be attached by name.
     :ivar mac: pinned address of an internal port.
     :ivar error: what the switch daemon says is wrong with it; only observed.
     """
@@ -104,6 +110,7 @@ class Port:
     type: str = ""
     tag: int | None = None
     mac: str | None = None
+    fake_bridge: bool = False
     role: Role = Role.NONE
     error: str = field(default="", compare=False)
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import socket
 from collections.abc import Mapping
+from ipaddress import ip_address
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +20,9 @@ __all__ = [
     "MANAGEMENT_FILE",
     "UPLINK_FILE",
     "networkd_files",
+    "networkd_gateway",
     "networkd_links",
+    "networkd_servers",
     "read_files",
 ]
 
@@ -68,6 +72,32 @@ def networkd_links() -> Mapping[str, Mapping[str, Any]]:
     except (CommandFailed, json.JSONDecodeError):
         return {}
     return {entry["Name"]: entry for entry in interfaces if "Name" in entry}
+
+
+def networkd_servers(link: Mapping[str, Any], kind: str) -> tuple[str, ...]:
+    """The IPv4 addresses (and names) of servers that networkd has for a link.
+
+    :param kind: ``DNS`` or ``NTP``.
+    """
+    found = []
+    for entry in link.get(kind, ()):
+        server = entry.get("Server") or _address(entry.get("Address"))
+        if server:
+            found.append(server)
+    return tuple(dict.fromkeys(found))
+
+
+def networkd_gateway(link: Mapping[str, Any]) -> str:
+    """The IPv4 gateway of the default route that networkd set on a link; empty for none."""
+    for route in link.get("Routes", ()):
+        if route.get("Family") == socket.AF_INET and route.get("DestinationPrefixLength") == 0:
+            return _address(route.get("Gateway"))
+    return ""
+
+
+def _address(raw: object) -> str:
+    # networkd writes addresses as lists of bytes.
+    return str(ip_address(bytes(raw))) if isinstance(raw, list) and len(raw) == 4 else ""
 
 
 def _match_card(nic: Link) -> str:

@@ -40,7 +40,7 @@ _ROLE_KEY = "zeroth"
 _COLUMNS = {
     "Open_vSwitch": ["bridges", "next_cfg", "cur_cfg"],
     "Bridge": ["name", "ports", "other_config", "external_ids", "fail_mode"],
-    "Port": ["name", "interfaces", "tag", "external_ids"],
+    "Port": ["name", "interfaces", "tag", "fake_bridge", "external_ids"],
     "Interface": ["name", "type", "mac", "error"],
 }
 
@@ -235,6 +235,7 @@ class _Editor:
 
 def _write_port(row: Any, port: Port, *, new: bool = False) -> None:
     _assign(row, "tag", [] if port.tag is None else [port.tag])
+    row.fake_bridge = port.fake_bridge
     _assign(row.interfaces[0], "mac", [] if port.mac is None else [port.mac])
     if new:
         row.external_ids = {_ROLE_KEY: port.role.value} if port.role else {}
@@ -279,6 +280,7 @@ def _port(row: Any) -> Port:
         type=interface.type,
         tag=row.tag[0] if row.tag else None,
         mac=interface.mac[0] if interface.mac else None,
+        fake_bridge=row.fake_bridge,
         role=_role(row.external_ids),
         error=" ".join(interface.error),
     )

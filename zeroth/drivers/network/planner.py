@@ -46,7 +46,8 @@ def desired_state(management: ManagementNetwork, nic: Link) -> State:
     mac = nic.permanent_mac or nic.mac
     ports = [Port(nic.name, role=Role.UPLINK)]
     if management.vlan is not None:
-        ports.append(Port(VLAN_PORT, type="internal", tag=management.vlan, mac=mac, role=Role.MANAGEMENT))
+        port = Port(VLAN_PORT, "internal", management.vlan, mac, fake_bridge=True, role=Role.MANAGEMENT)
+        ports.append(port)
     bridge = Bridge(management.bridge, hwaddr=mac, role=Role.MANAGEMENT, ports=tuple(ports))
     return State((bridge,), networkd_files(management, nic, management_link(management)))
 
