@@ -2,29 +2,38 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from hostagent.store import Store
 from hostagent.xenapi.context import Context
 from hostagent.xenapi.errors import ApiError
+from hostagent.xenapi.model import CLASSES
 
-__all__ = ["operation"]
+__all__ = ["forget_operations", "operation"]
+
+log = logging.getLogger(__name__)
 
 
 @contextmanager
-def operation(ctx: Context, cls: str, ref: str, name: str) -> Iterator[None]:
+def operation(
+    ctx: Context, cls: str, ref: str, name: str, *, alongside: frozenset[str] = frozenset()
+) -> Iterator[None]:
     """Note in an object that an operation runs on it, for as long as the block does.
 
     The object may be gone at the end of the block.
 
     :param name: a word of the class's operations, ``start``.
+    :param alongside: operations that may run at the same time.
     :raises ApiError: OTHER_OPERATION_IN_PROGRESS, when another one runs.
     """
     running = ctx.store.get(cls, ref)["current_operations"]
     for task, other in running.items():
-        raise ApiError("OTHER_OPERATION_IN_PROGRESS", cls, ref, other, task)
+        if other not in alongside:
+            raise ApiError("OTHER_OPERATION_IN_PROGRESS", cls, ref, other, task)
     with ctx.store.transaction() as tx:
-        tx.update(cls, ref, current_operations={ctx.task.ref: name})
+        tx.update(cls, ref, current_operations={**running, ctx.task.ref: name})
     try:
         yield
     finally:
@@ -33,3 +42,14 @@ def operation(ctx: Context, cls: str, ref: str, name: str) -> Iterator[None]:
                 left = dict(tx.get(cls, ref)["current_operations"])
                 left.pop(ctx.task.ref, None)
                 tx.update(cls, ref, current_operations=left)
+
+
+def forget_operations(store: Store) -> None:
+    """Drop what an agent that ended in the middle left in the records; to be called before anything else runs."""
+    with store.transaction() as tx:
+        for name, table in CLASSES.items():
+            if table.stored and "current_operations" in table.fields:
+                for ref, record in tx.all(name).items():
+                    if record["current_operations"]:
+                        log.warning("%s %s: was interrupted: %s", name, ref, record["current_operations"])
+                        tx.update(name, ref, current_operations={})

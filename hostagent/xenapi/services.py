@@ -7,8 +7,9 @@ from datetime import datetime
 from typing import Protocol
 
 from hostagent.store import Record
+from hostagent.vm.bootfiles import BootFiles
 
-__all__ = ["Authenticator", "HostControl", "Hypervisor", "Identity", "Services", "Started"]
+__all__ = ["Authenticator", "HostControl", "Hypervisor", "Identity", "Services"]
 
 
 @dataclass(frozen=True)
@@ -39,30 +40,34 @@ class Authenticator(Protocol):
         """
 
 
-@dataclass(frozen=True)
-class Started:
-    """A domain that runs.
+class Hypervisor(Protocol):
+    """Runs virtual machines, given by their records, and keeps those records true: before a method returns, and also
+    when something happens to a machine by itself.
 
-    :ivar domid: Xen's number of it.
+    :raises ApiError: each method, when the hypervisor refuses or cannot be reached.
     """
 
-    domid: int
+    async def start(self, vm: Record, *, paused: bool) -> None:
+        """Build and run its domain."""
 
+    async def stop(self, vm: Record) -> None:
+        """Destroy its domain at once; nothing happens when there is none."""
 
-class Hypervisor(Protocol):
-    """Runs virtual machines, known by their uuid. What happens by itself it tells through the store."""
-
-    async def start(self, vm: Record, *, paused: bool) -> Started:
-        """Build the domain of a VM record."""
-
-    async def stop(self, uuid: str) -> None:
-        """Destroy the domain at once."""
-
-    async def pause(self, uuid: str) -> None:
+    async def pause(self, vm: Record) -> None:
         """Stop its vCPUs."""
 
-    async def unpause(self, uuid: str) -> None:
+    async def unpause(self, vm: Record) -> None:
         """Let its vCPUs go on."""
+
+    async def ask_to_shut_down(self, vm: Record) -> None:
+        """Ask the guest to power off; does not wait for it."""
+
+    async def ask_to_reboot(self, vm: Record) -> None:
+        """Ask the guest to restart; does not wait for it."""
+
+    @property
+    def boot_files(self) -> BootFiles:
+        """Which files guests may boot from."""
 
 
 class HostControl(Protocol):
