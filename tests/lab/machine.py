@@ -81,7 +81,7 @@ def command_line(
 
     :param forwards: machine port to port on 127.0.0.1.
     :param firmware: OVMF's program.
-    :param sockets: a folder that gets the sockets ``qmp`` and ``serial``.
+    :param sockets: a folder that gets the socket ``qmp`` and has the pipe ``serial``.
     :param incoming: a memory snapshot to go on from.
     """
     words = [
@@ -92,7 +92,7 @@ def command_line(
         "-cpu", machine.cpu, "-smp", str(machine.cpus), "-m", str(machine.memory_mib),
         "-uuid", machine.uuid, "-rtc", "base=utc",
         "-qmp", f"unix:{sockets}/qmp,server=on,wait=off",
-        "-chardev", f"socket,id=com1,path={sockets}/serial,server=on,wait=off,logfile={serial_log}",
+        "-chardev", f"file,id=com1,path={serial_log},input-path={sockets}/serial",
         "-serial", "chardev:com1",
         "-device", "qemu-xhci,id=usb",
         "-device", "virtio-rng-pci",

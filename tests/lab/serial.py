@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import contextlib
+import os
 import re
-import socket
 import threading
 import time
 from collections.abc import Callable
@@ -28,15 +27,20 @@ def plain(raw: bytes) -> str:
 class Serial:
     """A machine's first serial port.
 
-    :param log: the file to which QEMU appends what the machine says.
-    :param socket_path: where QEMU takes what we type.
+    Two plain files, so that nothing the machine says can be held up or lost: a socket holds QEMU up when nobody reads.
+
+    :param log: the file to which QEMU writes what the machine says.
+    :param fifo: made here; where QEMU takes what we type.
     """
 
-    def __init__(self, log: Path, socket_path: Path) -> None:
+    def __init__(self, log: Path, fifo: Path) -> None:
         self.log = log
-        self._path = socket_path
-        self._link: socket.socket | None = None
+        self._fifo = fifo
         self._seen = 0
+        self._closed = threading.Event()
+        os.mkfifo(fifo)
+        # Open for both, so that neither we nor QEMU wait for the other, and the line never hangs up.
+        self._line = os.open(fifo, os.O_RDWR)
 
     def text(self) -> str:
         """All of it until now."""
@@ -90,35 +94,27 @@ class Serial:
 
     def type(self, data: bytes) -> None:
         """Put bytes on the line."""
-        if self._link is None:
-            self.attach(lambda _: None)
-        assert self._link is not None
-        self._link.sendall(data)
+        os.write(self._line, data)
 
-    def attach(self, listener: Callable[[bytes], None]) -> None:
-        """Connect the line; from now on ``listener`` gets what the machine says, on a thread of its own.
-
-        Somebody has to listen all the time: QEMU holds the machine up when nobody takes what it says.
-        """
-        link = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-        link.connect(str(self._path))
-        self._link = link
-        threading.Thread(target=_listen, args=(link, listener), daemon=True).start()
+    def follow(self, listener: Callable[[bytes], None]) -> None:
+        """From now on ``listener`` gets what the machine says, on a thread of its own."""
+        threading.Thread(target=self._follow, args=(listener,), daemon=True).start()
 
     def close(self) -> None:
         """Hang up."""
-        if self._link is not None:
-            self._link.close()
-            self._link = None
+        if not self._closed.is_set():
+            self._closed.set()
+            os.close(self._line)
+
+    def _follow(self, listener: Callable[[bytes], None]) -> None:
+        with self.log.open("rb") as file:
+            file.seek(0, os.SEEK_END)
+            while not self._closed.wait(0.03):
+                if data := file.read():
+                    listener(data)
 
     def _raw(self) -> bytes:
         return self.log.read_bytes() if self.log.exists() else b""
 
     def _quoted(self) -> str:
         return "last lines of the console:\n" + "\n".join(f"  | {line}" for line in self.tail().splitlines())
-
-
-def _listen(link: socket.socket, listener: Callable[[bytes], None]) -> None:
-    with contextlib.suppress(OSError):
-        while data := link.recv(1 << 16):
-            listener(data)

@@ -53,7 +53,7 @@ def watch(host: Host) -> None:
         out.write(data)
         out.flush()
 
-    host.serial.attach(show)
+    host.serial.follow(show)
     if not sys.stdin.isatty():
         while host.child.wait(1) is None:
             pass

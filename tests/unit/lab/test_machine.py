@@ -76,6 +76,7 @@ def test_waiting_finds_each_line_once(tmp_path: Path) -> None:
     with pytest.raises(SerialTimeout, match=r"did not say .* within 0 s[\s\S]*two ready"):
         serial.wait_for("ready", 0)
     assert serial.wait_for(r"^(\w+) ready", 0, from_start=True)[1] == "one"
+    serial.close()
 
 
 def test_waiting_ends_when_it_is_in_vain(tmp_path: Path) -> None:
