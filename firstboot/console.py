@@ -33,7 +33,7 @@ def on_consoles(text: str, *, sysfs: Path = Path("/sys/class/tty/console/active"
         except OSError:
             continue
         try:
-            os.write(device, f"\r\n{text}".replace("\n", "\r\n").encode())
+            os.write(device, f"\n{text}".replace("\n", "\r\n").encode())
         except OSError:
             continue
         finally:

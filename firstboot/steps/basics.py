@@ -57,15 +57,16 @@ def _keyboard(context: Context) -> str:
     return ""
 
 
-# XKB's layouts that the console knows under another name (kbd's own file names).
+# XKB's layouts that the console knows under another name (the file names of Debian's console-data).
 _CONSOLE_NAMES = {
-    "gb": "uk",
-    "se": "se-latin1",
-    "ch": "sg",
-    "jp": "jp106",
+    "be": "be-latin1",
     "br": "br-abnt2",
-    "dk": "dk",
+    "ch": "sg",
+    "gb": "uk",
+    "jp": "jp106",
     "latam": "la-latin1",
+    "pt": "pt-latin1",
+    "se": "se-latin1",
 }
 
 
