@@ -63,7 +63,7 @@ def make_app(dispatcher: Dispatcher, limits: Limits | None = None) -> web.Applic
 def make_redirect_app(https_port: int = 443, limits: Limits | None = None) -> web.Application:
     """The application for plain HTTP: it sends everyone to HTTPS and reads nothing.
 
-    See docs/decisions/0004-plain-http.md.
+    See docs/decisions/0006-plain-http.md.
     """
     app = _bare_app(limits or Limits())
     app[_HTTPS_PORT] = https_port

@@ -80,13 +80,23 @@ class Server:
         self._listen = listen
         self._app = app or make_app(dispatcher, listen.limits)
         self._stack = AsyncExitStack()
+        self._context: ssl.SSLContext | None = None
         self.https_port = 0
         self.http_port = 0
 
+    def reload_certificate(self) -> None:
+        """Read certificate and key again, for connections from now on.
+
+        :raises UserError: when they cannot be used; the old ones stay in use.
+        """
+        tls_context(self._listen.certificate, self._listen.key)
+        if self._context is not None:
+            self._context.load_cert_chain(self._listen.certificate, self._listen.key)
+
     async def __aenter__(self) -> Self:
-        context = tls_context(self._listen.certificate, self._listen.key)
+        self._context = tls_context(self._listen.certificate, self._listen.key)
         async with AsyncExitStack() as stack:
-            self.https_port = await self._serve(stack, self._app, self._listen.https_port, context)
+            self.https_port = await self._serve(stack, self._app, self._listen.https_port, self._context)
             if self._listen.http_port is not None:
                 redirect = make_redirect_app(self.https_port, self._listen.limits)
                 self.http_port = await self._serve(stack, redirect, self._listen.http_port, None)

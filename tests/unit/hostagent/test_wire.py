@@ -6,12 +6,14 @@ import re
 import socket
 import ssl
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 import requests
 
-from tests.unit.hostagent.support import PASSWORD, USER, Agent
+from tests.unit.hostagent.support import PASSWORD, USER, Agent, make_certificate
+from zeroth.errors import UserError
 
 Answer = Any
 
@@ -273,3 +275,22 @@ def test_a_login_by_json_and_xml_is_the_same_refusal(agent: Agent, http: request
 def _connect(agent: Agent) -> ssl.SSLSocket:
     raw = socket.create_connection(("127.0.0.1", agent.server.https_port), timeout=20)
     return agent.tls().wrap_socket(raw, server_hostname="127.0.0.1")
+
+
+def test_a_new_certificate_is_taken_without_a_restart(agent: Agent, tmp_path: Path) -> None:
+    held = _connect(agent)
+    old = agent.certificate.certificate.read_bytes(), agent.certificate.key.read_bytes()
+    new = make_certificate(tmp_path)
+    try:
+        agent.certificate.certificate.write_bytes(new.certificate.read_bytes())
+        with pytest.raises(UserError, match="certificate cannot be used"):  # it does not match the key
+            agent.call(agent.server.reload_certificate)
+        agent.certificate.key.write_bytes(new.key.read_bytes())
+        agent.call(agent.server.reload_certificate)
+        fresh = _connect(agent)
+        assert fresh.getpeercert(binary_form=True) != held.getpeercert(binary_form=True)
+        held.sendall(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
+        assert held.recv(4096).startswith(b"HTTP/1.1 200 ")
+    finally:
+        agent.certificate.certificate.write_bytes(old[0])
+        agent.certificate.key.write_bytes(old[1])
