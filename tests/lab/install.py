@@ -72,7 +72,13 @@ def new_target(
 
 
 def installer_machine(
-    stage: Stage, target: Target, files: dict[str, str] | None = None, *, medium: Path = ISO, stick: bool = False
+    stage: Stage,
+    target: Target,
+    files: dict[str, str] | None = None,
+    *,
+    medium: Path = ISO,
+    stick: bool = False,
+    extra: tuple[Disk, ...] = (),
 ) -> Machine:
     """A machine with the medium, the target, and a volume that carries the answer.
 
@@ -85,6 +91,7 @@ def installer_machine(
             target.disk,
             Disk(volume, "answer", readonly=True),
             *([Disk(medium.resolve(), "stick", bus="usb", readonly=True, boot=0)] if stick else []),
+            *extra,
         ),
         variables=target.variables,
         cd=None if stick else medium.resolve(),
