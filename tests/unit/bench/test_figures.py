@@ -26,12 +26,12 @@ def test_a_table_for_people() -> None:
 
 
 def test_steps_of_an_installation() -> None:
-    journal = "\n".join([
-        '{"kind": "start", "path": ["Install"], "time": "t"}',
-        '{"kind": "done", "path": ["Install", "Write root image"], "time": "t", "seconds": 12.5}',
-        '{"kind": "done", "path": ["Install", "Write root image", "verify"], "time": "t", "seconds": 2}',
-        '{"kind": "done", "path": ["Install"], "time": "t", "seconds": 20}',
-    ])  # fmt: skip
+    journal = (
+        '{"kind": "start", "path": ["Install"], "time": "t"}\n'
+        '{"kind": "done", "path": ["Install", "Write root image"], "time": "t", "seconds": 12.5}\n'
+        '{"kind": "done", "path": ["Install", "Write root image", "verify"], "time": "t", "seconds": 2}\n'
+        '{"kind": "done", "path": ["Install"], "time": "t", "seconds": 20}\n'
+    )
     assert install_steps(journal) == [("Write root image", 12.5), ("Install", 20.0)]
 
 

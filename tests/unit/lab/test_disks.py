@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 from pathlib import Path
 
@@ -31,7 +32,8 @@ def test_disks_of_other_sizes_differ(tmp_path: Path) -> None:
 
 
 def test_the_lab_answer_is_a_hostspec(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(answers, "public_key", lambda: "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIB zeroth-lab")
+    blob = base64.b64encode(b"\0\0\0\x0bssh-ed25519\0\0\0\x20" + bytes(32)).decode()
+    monkeypatch.setattr(answers, "public_key", lambda: f"ssh-ed25519 {blob} zeroth-lab")
     (text,) = answers.answer(reinstall=True).values()
     spec = HostSpec.model_validate(json.loads(text))
     assert spec.hostname == answers.HOSTNAME
