@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import json
+import sys
 from pathlib import Path
 from uuid import uuid4
 
 import click
 from rich.console import Console
 
+from installer.consoles import console_devices, open_consoles
+from installer.ending import end_machine
 from installer.image import InstallImage, read_image
+from installer.main import Session
 from installer.plan import Refused
 from installer.planner import PlanRequest, plan_installation
 from installer.show import show_facts, show_outcome
@@ -71,6 +75,27 @@ def plan(answer_file: Path, machine_file: Path | None, medium: Path | None, as_j
 @click.group
 def installer() -> None:
     """Install zeroth on this machine (on a booted installation medium)."""
+
+
+@installer.command("run")
+@click.option("--answer", "answer_file", type=_FILE, help="The answer file. [default: looked for, as at boot]")
+@click.option("--no-end-action", is_flag=True, help="Stay as you are at the end: no reboot, no power-off, no shells.")
+@click.option("--all-consoles", is_flag=True, help="Report on every console of the machine, as the service does.")
+def run_installer(answer_file: Path | None, no_end_action: bool, all_consoles: bool) -> int:
+    """Find the answer, show the plan, install, then do what the answer says comes next.
+
+    \b
+    Examples:
+      zeroth installer run
+      zeroth installer run --answer /tmp/host.ks --no-end-action
+    """
+    outputs = [sys.stdout]
+    if all_consoles:
+        outputs.append(open_consoles(console_devices()))
+    report = Session(outputs, answer_file).run()
+    if not no_end_action:
+        end_machine(report.ended, report.end_action, report.on_failure)
+    return report.code
 
 
 def _image(medium: Path | None) -> InstallImage | None:

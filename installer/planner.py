@@ -207,11 +207,14 @@ def _data_actions(disk: DiskFacts, layout: Layout, image: InstallImage | None) -
 def _loader_actions(layout: Layout, uefi: bool) -> tuple[Action, ...]:
     """What makes the disk bootable: last, when everything that is booted into is in place."""
     bios, esp = layout[Part.BIOS], layout[Part.ESP]
+    core = Action(ActionKind.BIOS_LOADER, "Install GRUB for BIOS", bios.start, bios.size, Part.BIOS)
     entry = Action(ActionKind.BOOT_ENTRY, "Add the EFI boot entry", 0, 0)
+    # BIOS cannot start from 4Kn disks at all, and GRUB's tool refuses them.
+    for_bios = layout.sector_size == 512
     return (
         Action(ActionKind.FINISH, "Data complete", MARKER_OFFSET, MARKER_SIZE),
         Action(ActionKind.EFI_LOADER, "Install GRUB for UEFI", esp.start, esp.size, Part.ESP),
-        Action(ActionKind.BIOS_LOADER, "Install GRUB for BIOS", bios.start, bios.size, Part.BIOS),
+        *((core,) if for_bios else ()),
         *((entry,) if uefi else ()),
         Action(ActionKind.COMMIT, "Finish the journal", MARKER_OFFSET, MARKER_SIZE),
     )

@@ -148,7 +148,7 @@ def make_layout(disk_size: int, sector_size: int = 512) -> Layout:
             size = (disk_size // MIB - 1) * MIB - start
         else:
             size = _FIXED[part] if part in _FIXED else _shrunk(*_SHRINKING[part], disk_size)
-        partitions.append(Partition(part, start, size))
+        partitions.append(Partition(part, start, int(size)))
         start += size
     return Layout(disk_size, sector_size, tuple(partitions))
 

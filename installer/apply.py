@@ -1,0 +1,238 @@
+"""Doing what a plan says, step by step, with a journal.
+
+Until the first action nothing is written. From then on the mark on the disk tells what a power cut left (see
+:mod:`zeroth.deploy.marker`), and every step may be done again: none builds on what an earlier run left half-done.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from contextlib import ExitStack
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Literal
+
+from installer.image import EFI_LOADER, InstallImage
+from installer.plan import Action, ActionKind, InstallPlan
+from zeroth.deploy.esp import Esp
+from zeroth.deploy.journal import Journal
+from zeroth.deploy.layout import Part, sfdisk_script
+from zeroth.deploy.loaders import add_boot_entry, install_bios_loader, install_efi_loader
+from zeroth.deploy.marker import clear_marker, write_marker
+from zeroth.deploy.slots import FileImage, write_slot
+from zeroth.errors import ExitCode, UserError
+from zeroth.progress import Step
+from zeroth.spec.model import HostSpec
+from zeroth.system.block import exclusive, flush, mounted, partition_path, wait_for_partition
+from zeroth.system.facts import MarkerFacts
+from zeroth.system.files import atomic_write, sha256_file
+from zeroth.system.run import run
+
+__all__ = ["Application", "Places", "check_before"]
+
+_SLOT = "a"
+_BOOT = f"/zeroth/{_SLOT}"
+
+
+@dataclass(frozen=True)
+class Places:
+    """Where things are on the machine that installs.
+
+    :ivar mounts: a folder under which the target's file systems are mounted.
+    :ivar efi_loader: GRUB as an EFI program, from the image.
+    """
+
+    mounts: Path = Path("/run/zeroth/target")
+    efi_loader: Path = EFI_LOADER
+
+
+class Application:
+    """One run of a plan.
+
+    :param spec: the answer, without plain passwords.
+    """
+
+    def __init__(self, plan: InstallPlan, spec: HostSpec, places: Places | None = None) -> None:
+        if plan.image is None:
+            raise UserError("there is no medium to install from", "Start the machine from the installation medium.")
+        self.plan = plan
+        self.spec = spec
+        self.places = places or Places()
+        self.journal = Journal()
+        self.reservations: list[str] = []
+        self._image: InstallImage = plan.image
+        self._disk = Path(plan.disk.path)
+        self._mounts = ExitStack()
+        self._folders: dict[Part, Path] = {}
+        self.handlers: dict[ActionKind, Callable[[Action, Step], None]] = {
+            ActionKind.BEGIN: self._begin,
+            ActionKind.WIPE: self._wipe,
+            ActionKind.TABLE: self._table,
+            ActionKind.MAKE_FAT: self._make_fat,
+            ActionKind.MAKE_EXT4: self._make_ext4,
+            ActionKind.ROOT_IMAGE: self._root_image,
+            ActionKind.BOOT_FILES: self._boot_files,
+            ActionKind.BOOT_MENU: self._boot_menu,
+            ActionKind.STATE: self._state,
+            ActionKind.FINISH: self._finish,
+            ActionKind.EFI_LOADER: self._efi_loader,
+            ActionKind.BIOS_LOADER: self._bios_loader,
+            ActionKind.BOOT_ENTRY: self._boot_entry,
+            ActionKind.COMMIT: self._commit,
+        }
+
+    def run(self, step: Step) -> tuple[str, ...]:
+        """Do every action in order.
+
+        :returns: reservations: what did not work and does not matter for booting.
+        :raises UserError: when the machine refuses; the disk then says by its mark how far it came.
+        """
+        with exclusive(self._disk), self._mounts:
+            for action in self.plan.actions:
+                with step.step(action.title) as running:
+                    self.journal.add(action.title, "begin")
+                    try:
+                        self.handlers[action.kind](action, running)
+                    except Exception as error:
+                        self.journal.add(action.title, "failed", error=str(error))
+                        raise
+                    self.journal.add(action.title, "done")
+        return tuple(self.reservations)
+
+    # The disk as a whole
+
+    def _begin(self, action: Action, step: Step) -> None:
+        self._mark("installing")
+
+    def _wipe(self, action: Action, step: Step) -> None:
+        """Old metadata must not come back to life where a new partition happens to begin or end."""
+        for part in reversed(self.plan.disk.partitions):
+            if Path(part.path).is_block_device():
+                run(["wipefs", "--all", part.path])
+                flush(Path(part.path))
+        run(["wipefs", "--all", self._disk])
+        flush(self._disk)
+
+    def _table(self, action: Action, step: Step) -> None:
+        script = sfdisk_script(self.plan.layout, self.plan.identity)
+        run(["sfdisk", "--quiet", "--wipe", "always", "--wipe-partitions", "always", self._disk], input=script)
+        flush(self._disk)
+        for partition in self.plan.layout.partitions:
+            wait_for_partition(self._device(partition.part), partition.size)
+
+    def _finish(self, action: Action, step: Step) -> None:
+        if not self._folders:
+            # Going on after an interruption: the journal is there already.
+            self._open_journal()
+        self._mark("finishing")
+
+    def _commit(self, action: Action, step: Step) -> None:
+        # Unmounted first: the mark goes when everything else is on the disk.
+        self.journal.add(action.title, "done")
+        self.journal.let_go()
+        self._mounts.close()
+        self._folders.clear()
+        clear_marker(self._disk)
+
+    def _mark(self, phase: Literal["installing", "finishing"]) -> None:
+        write_marker(self._disk, MarkerFacts(phase=phase, digest=self.plan.digest, install=self.plan.identity.value))
+
+    # File systems
+
+    def _make_fat(self, action: Action, step: Step) -> None:
+        self._esp().make("ZEROTH-ESP", self.plan.identity.filesystem_uuid(Part.ESP)[:8])
+
+    def _make_ext4(self, action: Action, step: Step) -> None:
+        assert action.part is not None
+        device = self._device(action.part)
+        uuid = self.plan.identity.filesystem_uuid(action.part)
+        # No blocks kept back for root: nothing but root writes here, and the log partition exists to be filled.
+        run(["mkfs.ext4", "-q", "-F", "-m", "0", "-L", action.part.label, "-U", uuid, device])
+        flush(device)
+        if action.part is Part.STATE:
+            self._open_journal()
+
+    def _state(self, action: Action, step: Step) -> None:
+        """The answer for first boot, and what recognises it when it comes again."""
+        # Pinned to the card that the plan chose: names may differ under Xen.
+        management = self.spec.management.model_copy(update={"nic": self.plan.nic.mac})
+        spec = self.spec.model_copy(update={"management": management})
+        state = self._folder(Part.STATE)
+        atomic_write(state / _SLOT / "store" / "hostspec.json", spec.model_dump_json(indent=2) + "\n", mode=0o600)
+        applied = {
+            "digest": self.plan.digest,
+            "time": datetime.now(UTC).isoformat(timespec="seconds"),
+            "version": self._image.version,
+            "machine": self.plan.machine,
+            "install": str(self.plan.identity.value),
+            "root_sha256": self._image.root.sha256,
+        }
+        atomic_write(state / "install" / "applied.json", json.dumps(applied, indent=2) + "\n")
+        # What finds no place of its own later, and so must be there with the right mode: logs.
+        (self._folder(Part.LOG) / "zeroth").mkdir(mode=0o750, exist_ok=True)
+
+    # What is booted
+
+    def _root_image(self, action: Action, step: Step) -> None:
+        assert action.part is not None
+        root = self._image.root
+        write_slot(FileImage(root.path, root.size, root.sha256), self._device(action.part), step)
+
+    def _boot_files(self, action: Action, step: Step) -> None:
+        esp = self._esp()
+        for number, file in enumerate(self._image.boot):
+            step.update(number, of=len(self._image.boot), message=file.name)
+            esp.put(file.path, f"{_BOOT}/{file.name}", file.sha256)
+        sums = "".join(f"{file.sha256}  {file.name}\n" for file in self._image.boot)
+        esp.put_text(sums, f"{_BOOT}/SHA256SUMS")
+        esp.make_folder("/EFI/BOOT")
+
+    def _boot_menu(self, action: Action, step: Step) -> None:
+        self._esp().put_text(self.plan.boot_menu, "/boot/grub/grub.cfg")
+
+    def _efi_loader(self, action: Action, step: Step) -> None:
+        install_efi_loader(self._esp(), self.places.efi_loader)
+
+    def _bios_loader(self, action: Action, step: Step) -> None:
+        install_bios_loader(self._disk, self._folder(Part.STATE) / "install" / "grub")
+
+    def _boot_entry(self, action: Action, step: Step) -> None:
+        try:
+            add_boot_entry(self._disk)
+        except UserError as error:
+            # Firmware with full or locked variables is common, and the disk boots without an entry.
+            reservation = f"the firmware took no boot entry ({error.message.splitlines()[0]})"
+            self.reservations.append(reservation)
+            step.log(f"{reservation}; the disk boots by its removable-media path")
+
+    # Helpers
+
+    def _device(self, part: Part) -> Path:
+        return partition_path(self._disk, part)
+
+    def _esp(self) -> Esp:
+        return Esp(self._device(Part.ESP))
+
+    def _open_journal(self) -> None:
+        self.journal.keep_in(self._folder(Part.STATE) / "install" / "journal.jsonl")
+
+    def _folder(self, part: Part) -> Path:
+        """Where a file system of the target is mounted; it stays so until the end."""
+        if part not in self._folders:
+            where = self.places.mounts / part.label
+            self._folders[part] = self._mounts.enter_context(mounted(self._device(part), where))
+        return self._folders[part]
+
+
+def check_before(plan: InstallPlan, places: Places) -> None:
+    """What can be known to be missing before the first write.
+
+    :raises UserError: when the image has no EFI loader.
+    """
+    try:
+        sha256_file(places.efi_loader)
+    except OSError as error:
+        message = f"the EFI loader {places.efi_loader} cannot be read: {error.strerror}"
+        raise UserError(message, "The image is incomplete; build it again.", code=ExitCode.MACHINE) from None

@@ -1,0 +1,197 @@
+"""The installation from beginning to end: find the answer, discover, plan, show, apply, report."""
+
+from __future__ import annotations
+
+import time
+import traceback
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import TextIO
+from uuid import uuid4
+
+from rich.console import Console
+
+from installer.apply import Application, Places, check_before
+from installer.ending import Ended
+from installer.image import read_image, verify_image
+from installer.links import raise_links
+from installer.plan import AlreadyApplied, InstallPlan, Outcome, Refused
+from installer.planner import PlanRequest, plan_installation
+from installer.show import WIDTH, show_outcome
+from zeroth.deploy.layout import InstallId, Part
+from zeroth.errors import ExitCode, UserError
+from zeroth.progress import Step, Stream
+from zeroth.sinks import PlainSink, log_file
+from zeroth.spec.answer import AnswerText
+from zeroth.spec.load import load_answer
+from zeroth.spec.model import EndAction, HostSpec, OnFailure
+from zeroth.spec.sources import ANSWER_LABEL, find_answer
+from zeroth.spec.volumes import LiveVolumes
+from zeroth.system.block import mounted, partition_path
+from zeroth.system.facts import Machine
+from zeroth.system.live import LiveMachine
+from zeroth.system.run import run
+
+__all__ = ["LOG", "Report", "Session"]
+
+LOG = Path("/run/zeroth/install.log")
+_PATIENCE = 20.0
+_NO_ANSWER = UserError(
+    "no answer was found",
+    f"Put the answer file (answer.ks, answer.yaml or answer.json) on a volume labelled {ANSWER_LABEL}, or name it on\n"
+    "       the kernel command line: zeroth.answer=label:NAME/path, =medium:/path or =https://...\n"
+    "       Then start the machine again, or run `zeroth installer run --answer FILE` here.\n"
+    "       Nothing was written to any disk.",
+)
+
+
+@dataclass(frozen=True)
+class Report:
+    """How it ended.
+
+    :ivar reason: of a failure, or why there was nothing to do; one line.
+    """
+
+    ended: Ended
+    reason: str = ""
+    reservations: tuple[str, ...] = ()
+    end_action: EndAction = EndAction.REBOOT
+    on_failure: OnFailure = OnFailure.SHELL
+
+    @property
+    def line(self) -> str:
+        """The last line on the consoles; programs watch for it."""
+        match self.ended:
+            case Ended.FINISHED:
+                return "zeroth: installation finished"
+            case Ended.NOTHING_TO_DO:
+                return f"zeroth: nothing to do: {self.reason}"
+        return f"zeroth: installation failed: {self.reason}"
+
+    @property
+    def code(self) -> ExitCode:
+        """The exit code of the command."""
+        if self.ended is Ended.FAILED:
+            return ExitCode.MACHINE
+        return ExitCode.RESERVATIONS if self.reservations else ExitCode.DONE
+
+
+@dataclass
+class Session:
+    """One run of the installer.
+
+    :param outputs: where people read along.
+    :param answer_file: an answer given by hand; else it is looked for.
+    """
+
+    outputs: Sequence[TextIO]
+    answer_file: Path | None = None
+    machine: Machine = field(default_factory=LiveMachine)
+    places: Places = field(default_factory=Places)
+    log: Path = LOG
+    _spec: HostSpec | None = None
+    _begun: InstallPlan | None = None
+
+    def run(self) -> Report:
+        """Install. Whatever goes wrong is told and reported, never raised."""
+        with log_file(self.log) as log:
+            stream = Stream([log, *(PlainSink(output) for output in self.outputs)])
+            report = self._guarded(stream)
+        for reservation in report.reservations:
+            self._say(f"Note: {reservation}")
+        self._keep_log()
+        self._say(report.line)
+        return report
+
+    def _guarded(self, stream: Stream) -> Report:
+        try:
+            with stream.step("Install zeroth") as step:
+                report = self._install(step)
+        except UserError as error:
+            self._say(f"error: {error}" + (f"\nhint:  {error.hint}" if error.hint else ""))
+            report = Report(Ended.FAILED, _one_line(error.message))
+        except Exception as error:  # noqa: BLE001 - a defect of ours must not leave a dead screen
+            self._say(traceback.format_exc())
+            report = Report(
+                Ended.FAILED, f"a defect of the installer: {_one_line(str(error) or type(error).__name__)}"
+            )
+        if self._spec is None:
+            return report
+        return replace(report, end_action=self._spec.end_action, on_failure=self._spec.on_failure)
+
+    def _install(self, step: Step) -> Report:
+        with step.step("Find the answer") as finding:
+            answer = self._find_answer(finding)
+            self._spec = spec = load_answer(answer)
+        with step.step("Look at the machine"):
+            raise_links()
+            image = read_image()
+            request = PlanRequest(spec, answer.digest(), image, InstallId(uuid4()))
+            outcome = self._plan(request)
+        self._show(outcome)
+        if isinstance(outcome, AlreadyApplied):
+            when = outcome.time[:10]
+            reason = f"this answer was applied to this machine on {when} ({outcome.disk.path})"
+            return Report(Ended.NOTHING_TO_DO, reason)
+        if isinstance(outcome, Refused):
+            # Each was shown with its hint.
+            return Report(Ended.FAILED, "; ".join(_one_line(problem.message) for problem in outcome.problems))
+        with step.step("Check the image"):
+            verify_image(image)
+            check_before(outcome, self.places)
+        application = Application(outcome, spec, self.places)
+        self._begun = outcome
+        with step.step("Write to the disk", total=len(outcome.actions)) as writing:
+            reservations = application.run(writing)
+        return Report(Ended.FINISHED, reservations=(*outcome.reservations, *reservations))
+
+    def _find_answer(self, step: Step) -> AnswerText:
+        if self.answer_file is not None:
+            return AnswerText.from_file(self.answer_file)
+        # Devices that were announced get their names.
+        run(["udevadm", "settle", "--timeout=30"], ok=(0, 1))
+        answer = find_answer(LiveVolumes())
+        if answer is None:
+            raise _NO_ANSWER
+        step.log(f"{answer.name}: {answer.origin}")
+        return answer
+
+    def _plan(self, request: PlanRequest) -> Outcome:
+        """Plan; when the disk is not there yet, give slow controllers and USB bridges some time."""
+        end = time.monotonic() + _PATIENCE
+        while True:
+            outcome = plan_installation(self.machine.facts(), request)
+            waiting = isinstance(outcome, Refused) and not any(verdict.taken for verdict in outcome.verdicts)
+            if not waiting or time.monotonic() > end:
+                return outcome
+            time.sleep(2)
+
+    def _show(self, outcome: Outcome) -> None:
+        with self.log.open("a", encoding="utf-8") as log:
+            for output in (*self.outputs, log):
+                show_outcome(Console(file=output, width=WIDTH, color_system=None, force_terminal=False), outcome)
+
+    def _say(self, text: str) -> None:
+        with self.log.open("a", encoding="utf-8") as log:
+            for output in (*self.outputs, log):
+                output.write(text + "\n")
+                output.flush()
+
+    def _keep_log(self) -> None:
+        """Copy the log onto the target's log partition, if this run got as far as to make one."""
+        if self._begun is None:
+            return
+        device = partition_path(Path(self._begun.disk.path), Part.LOG)
+        try:
+            with mounted(device, self.places.mounts / "log") as folder:
+                target = folder / "zeroth" / "install.log"
+                target.parent.mkdir(mode=0o750, exist_ok=True)
+                with target.open("ab") as file:
+                    file.write(self.log.read_bytes())
+        except (UserError, OSError) as error:
+            self._say(f"The log could not be kept on {device}: {_one_line(str(error))}. It is in {self.log}.")
+
+
+def _one_line(text: str) -> str:
+    return " ".join(text.split("\n", 1)[0].split())

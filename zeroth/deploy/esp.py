@@ -1,0 +1,93 @@
+"""The EFI system partition, written with mtools and never mounted.
+
+mtools works on the partition's device directly. That needs no FAT driver in the kernel, so the same code runs in the
+installer, in tests on any machine, and later where the boot files of the other slot are replaced; nothing is left
+mounted when a step fails; and what is read back for comparison comes from the device, not from a file system's cache.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+
+from zeroth.errors import ExitCode, UserError
+from zeroth.system.block import flush
+from zeroth.system.files import sha256_file
+from zeroth.system.run import Completed, run
+
+__all__ = ["Esp"]
+
+
+class Esp:
+    """One FAT file system on a device. Paths are absolute, with slashes: ``/boot/grub/grub.cfg``."""
+
+    def __init__(self, device: Path) -> None:
+        self._device = device
+
+    def make(self, label: str, volume_id: str) -> None:
+        """Make an empty FAT32 file system.
+
+        :param volume_id: eight hexadecimal digits.
+        """
+        run(["mkfs.fat", "-F", "32", "-n", label, "-i", volume_id, self._device])
+        flush(self._device)
+
+    def make_folder(self, path: str) -> None:
+        """Make a folder and those above it; those that exist are left as they are."""
+        parts = path.strip("/").split("/")
+        for depth in range(1, len(parts) + 1):
+            folder = "/" + "/".join(parts[:depth])
+            if not self.exists(folder):
+                self._run("mmd", f"::{folder}")
+
+    def exists(self, path: str) -> bool:
+        """Whether there is a file or folder of that name."""
+        return self._run("mdir", "-b", f"::{path}", ok=(0, 1)).status == 0
+
+    def put(self, source: Path, path: str, sha256: str) -> None:
+        """Copy a file in such that under its name there is never half of it, and compare what arrived.
+
+        :param sha256: what it must hash to when read back from the device.
+        :raises UserError: when it does not.
+        """
+        folder, _, name = path.rpartition("/")
+        # A name of its own while it is being written: renaming changes one directory sector.
+        self.make_folder(folder)
+        fresh = f"{folder}/{name.rpartition('.')[0] or name}.new"
+        self._run("mcopy", "-o", source, f"::{fresh}")
+        flush(self._device)
+        found = self.sha256(fresh)
+        if found != sha256:
+            raise UserError(
+                f"{path} reads back from {self._device} with SHA-256 {found}, should be {sha256}",
+                "The disk does not keep what is written to it; replace it.",
+                code=ExitCode.MACHINE,
+            )
+        if self.exists(path):
+            self._run("mdel", f"::{path}")
+        self._run("mren", f"::{fresh}", f"::{path}")
+        flush(self._device)
+
+    def put_text(self, text: str, path: str) -> None:
+        """Write a text file, as :meth:`put` does."""
+        with tempfile.TemporaryDirectory(prefix="zeroth-esp-") as folder:
+            source = Path(folder) / "text"
+            source.write_text(text, encoding="utf-8")
+            self.put(source, path, sha256_file(source))
+
+    def sha256(self, path: str) -> str:
+        """The SHA-256 of a file."""
+        with tempfile.TemporaryDirectory(prefix="zeroth-esp-") as folder:
+            copy = Path(folder) / "copy"
+            self._run("mcopy", f"::{path}", copy)
+            return sha256_file(copy)
+
+    def read_text(self, path: str) -> str:
+        """A text file's content."""
+        return self._run("mtype", f"::{path}").stdout
+
+    def _run(self, tool: str, *words: str | Path, ok: Sequence[int] = (0,)) -> Completed:
+        # mtools refuses geometries that differ from its idea of a disk, unless told not to look.
+        env = {"MTOOLS_SKIP_CHECK": "1", "MTOOLSRC": "/dev/null"}
+        return run([tool, "-i", self._device, *words], ok=ok, env=env)

@@ -1,0 +1,76 @@
+"""Boot loaders: GRUB for BIOS and for UEFI on the same disk, and the firmware's boot entry."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from zeroth.deploy.esp import Esp
+from zeroth.deploy.layout import Part
+from zeroth.system.block import flush
+from zeroth.system.files import sha256_file
+from zeroth.system.run import run
+
+__all__ = ["ENTRY_LABEL", "add_boot_entry", "install_bios_loader", "install_efi_loader", "stale_entries"]
+
+ENTRY_LABEL = "zeroth"
+_GRUB = Path("/usr/lib/grub/i386-pc")
+_EFI_PATH = "/EFI/BOOT/BOOTX64.EFI"
+# (,gpt2): the second partition of whichever disk the firmware started, so each disk boots itself.
+_PREFIX = f"(,gpt{int(Part.ESP)})/boot/grub"
+# All that the boot menu uses; no module is loaded from the disk.
+_MODULES = (
+    "biosdisk", "part_gpt", "fat", "normal", "configfile", "search", "test", "echo", "ls", "cat", "loadenv", "sleep",
+    "serial", "terminal", "minicmd", "gzio", "multiboot2", "linux", "all_video", "reboot", "halt",
+)  # fmt: skip
+_ENTRY = re.compile(r"Boot([0-9A-F]{4})[* ] (.*?)\t.*?GPT,([0-9a-f-]{36})", re.IGNORECASE)
+
+
+def install_bios_loader(disk: Path, work: Path) -> None:
+    """Put GRUB into the BIOS boot partition and the boot sector of a disk; the boot sector comes last.
+
+    :param work: a folder on a file system of that disk. GRUB's tool asks which device its files are on, and in an
+        installer that runs from memory there is no other answer it accepts.
+    """
+    work.mkdir(parents=True, exist_ok=True)
+    core, boot = work / "core.img", work / "boot.img"
+    try:
+        run(["grub-mkimage", "-O", "i386-pc", "-d", _GRUB, "-p", _PREFIX, "-o", core, *_MODULES])
+        boot.write_bytes((_GRUB / "boot.img").read_bytes())
+        # No device map: it would have the tool look at every disk of the machine. No Reed-Solomon codes: they take
+        # seconds to compute, and guard against programs that write into unpartitioned space, which this is not.
+        options = ["--device-map=/dev/null", "--skip-fs-probe", "--no-rs-codes", f"--directory={work}"]
+        run([_GRUB / "grub-bios-setup", *options, disk])
+    finally:
+        core.unlink(missing_ok=True)
+        boot.unlink(missing_ok=True)
+    flush(disk)
+
+
+def install_efi_loader(esp: Esp, loader: Path) -> None:
+    """Put GRUB where every UEFI firmware looks without being told: the removable-media path."""
+    esp.put(loader, _EFI_PATH, sha256_file(loader))
+
+
+def add_boot_entry(disk: Path) -> None:
+    """Tell this machine's UEFI firmware of the disk, first in its order; entries of disks that are gone are removed.
+
+    :raises CommandFailed: when the firmware refuses. The disk boots without, by its removable-media path.
+    """
+    present = {link.name.lower() for link in Path("/dev/disk/by-partuuid").glob("*")}
+    for number in stale_entries(run(["efibootmgr", "--verbose"]).stdout, present):
+        run(["efibootmgr", "--quiet", "--bootnum", number, "--delete-bootnum"])
+    run(
+        ["efibootmgr", "--quiet", "--create", "--disk", disk, "--part", str(int(Part.ESP)), "--label", ENTRY_LABEL,
+         "--loader", _EFI_PATH.replace("/", "\\")]
+    )  # fmt: skip
+
+
+def stale_entries(listing: str, present: set[str]) -> list[str]:
+    """Numbers of our boot entries for partitions that do not exist any more.
+
+    :param listing: what ``efibootmgr --verbose`` prints.
+    :param present: PARTUUIDs of all partitions, lower case.
+    """
+    found = (_ENTRY.match(line) for line in listing.splitlines())
+    return [match[1] for match in found if match and match[2] == ENTRY_LABEL and match[3].lower() not in present]
