@@ -11,8 +11,10 @@ from pathlib import Path
 
 __all__ = ["Serial", "SerialTimeout", "plain"]
 
-# CSI sequences, charset choices and the odd control character that firmware, boot menus and systemd print.
-_ESCAPES = re.compile(r"\x1b\[[0-9;?=]*[ -/]*[@-~]|\x1b[()][A-Z0-9]|\x1b[=>78cM]|[\x00\x07\x0e\x0f]")
+# CSI and OSC sequences, charset choices and the odd control character that firmware, menus and systemd print.
+_ESCAPES = re.compile(
+    r"\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)|\x1b\[[0-9;?=]*[ -/]*[@-~]|\x1b[()][A-Z0-9]|\x1b[=>78cM]|[\x00\x07\x0e\x0f]"
+)
 
 
 class SerialTimeout(Exception):

@@ -84,8 +84,10 @@ def rescue(stage: Stage) -> None:
     host.serial.send("echo user-$(id -u)-$(cat /proc/cmdline | tr ' ' '\\n' | grep zeroth.mode)\n")
     host.wait_for("user-0-zeroth.mode=rescue", 60)
     host.screen("rescue")
-    host.serial.send("systemctl --failed --plain --no-legend | wc -l | sed 's/^/failed units: /'\n")
-    host.wait_for("failed units: 0", 60)
+    host.serial.send("systemctl --failed --plain --no-legend | sed 's/^/failed: /'; echo all-li''sted\n")
+    host.wait_for("^all-listed", 60)
+    failed = [line for line in host.serial.text().splitlines() if line.startswith("failed: ")]
+    expect(not failed, "units failed in the rescue system:\n" + "\n".join(failed))
     host.serial.send("poweroff\n")
     expect(host.wait_stopped(180).reason == "guest-shutdown", "poweroff did not power off")
     expect(disks.digest(target.disk.path) == before, "the disk is not what it was")
