@@ -88,6 +88,7 @@ def bootstrap(
         f'--setup-hook=mkdir -p {cache} "$1"/var/lib/apt/lists/partial',
         f'--setup-hook=cp -a {lists}/*_* "$1"/var/lib/apt/lists/',
         f"--setup-hook=cp -al {old}/. {cache}/ 2>/dev/null || cp -a {old}/. {cache}/",
+        *(["--hook-dir=/usr/share/mmdebstrap/hooks/file-mirror-automount"] if " file:" in index.sources else []),
         *options,
         f"--customize-hook=cp -al {cache}/*.deb {new}/ 2>/dev/null || cp -a {cache}/*.deb {new}/",
         # Settings of the build host, and its mirrors.

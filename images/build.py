@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import platform
 import shutil
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -16,7 +17,7 @@ from images.customise import element_hooks
 from images.graph import Planned, Step, execute, plan
 from images.index import PackageIndex, fetch_index
 from images.log import BuildLog, open_log
-from images.publish import publish
+from images.publish import Published, publish
 from images.sources import acquire_options, host_sources, mirrors_from
 from images.steps import Steps
 from images.tools import ToolsTree
@@ -52,8 +53,8 @@ class _Session:
         return self.index
 
 
-def build(config: BuildConfig, stream: progress.Stream) -> Path:
-    """Build everything; returns the path of the ISO image.
+def build(config: BuildConfig, stream: progress.Stream) -> Published:
+    """Build everything and put it into ``dist/``.
 
     :raises UserError: when something is missing, wrong or fails; nothing half made is left.
     """
@@ -70,7 +71,7 @@ def tools_tree(stream: progress.Stream, config: BuildConfig | None = None) -> To
     """The tools tree, made first when it is not there: for who needs its QEMU, firmware or packing tools."""
     config = config or BuildConfig(checkout())
     store = Store(config.cache)
-    with open_quiet(config) as log:
+    with _no_log() as log:
         step = _Session(config, store, log, _as_of(config)).steps().tools()
     found = store.get(step.name, step.key)
     if found is None:
@@ -81,14 +82,14 @@ def tools_tree(stream: progress.Stream, config: BuildConfig | None = None) -> To
 
 def planned(config: BuildConfig) -> list[Planned]:
     """What :func:`build` would do about each step, and why. Changes nothing."""
-    with open_quiet(config) as log:
+    with _no_log() as log:
         session = _Session(config, Store(config.cache), log, _as_of(config))
     steps = session.steps()
     return plan([steps.iso(), steps.root(), steps.boot(), steps.manifest()], session.store)
 
 
 @contextmanager
-def open_quiet(_: BuildConfig) -> Iterator[BuildLog]:
+def _no_log() -> Iterator[BuildLog]:
     """A log that is not kept."""
     with Path(os.devnull).open("w") as out:
         yield BuildLog(out)
@@ -97,6 +98,19 @@ def open_quiet(_: BuildConfig) -> Iterator[BuildLog]:
 @contextmanager
 def _session(config: BuildConfig, report: progress.Step) -> Iterator[_Session]:
     store = Store(config.cache)
+    _check_machine()
+    with store.locked(report.log), open_log(config.log) as log:
+        try:
+            yield _Session(config, store, log, _as_of(config))
+        finally:
+            store.clear_work()
+
+
+def _check_machine() -> None:
+    """Check what a build needs of this machine, before anything is done.
+
+    :raises UserError: naming what is missing.
+    """
     if os.geteuid() != 0:
         raise UserError("building an image needs root", "Run it as root: sudo make iso", code=ExitCode.MACHINE)
     missing = {package for tool, package in _HOST_TOOLS.items() if shutil.which(tool) is None}
@@ -106,11 +120,13 @@ def _session(config: BuildConfig, report: progress.Step) -> Iterator[_Session]:
             f"Run tools/bootstrap, or: apt-get install --no-install-recommends {' '.join(sorted(missing))}",
             code=ExitCode.MACHINE,
         )
-    with store.locked(report.log), open_log(config.log) as log:
-        try:
-            yield _Session(config, store, log, _as_of(config))
-        finally:
-            store.clear_work()
+    machine = platform.machine()
+    if machine != "x86_64":
+        raise UserError(
+            f"images are built on x86-64 machines, and this is {machine}",
+            "Xen hosts of other architectures are not supported.",
+            code=ExitCode.MACHINE,
+        )
 
 
 def _make(session: _Session, targets: Sequence[Step], report: progress.Step) -> dict[str, Path]:

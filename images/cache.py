@@ -11,6 +11,7 @@ import json
 import os
 import shutil
 import time
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
@@ -46,9 +47,15 @@ class Meta:
 class Store:
     """Objects below one folder."""
 
-    def __init__(self, folder: Path, *, limit: Size = Size(16 * GIB)) -> None:  # noqa: B008 - a constant
+    def __init__(self, folder: Path, *, limit: Size | None = None, versions: int = 3) -> None:
+        """A store.
+
+        :param limit: bytes that :meth:`prune` leaves; 16 GiB when not given.
+        :param versions: objects of one step that :meth:`prune` leaves.
+        """
         self.folder = folder
-        self.limit = limit
+        self.limit = Size(16 * GIB) if limit is None else limit
+        self.versions = versions
         self._objects = folder / "objects"
         self._work = folder / "work"
 
@@ -94,7 +101,7 @@ class Store:
         return next((meta for meta, _, _ in self._by_use() if meta.step == step), None)
 
     def prune(self, keep: Iterable[str]) -> list[Meta]:
-        """Remove the objects not used for the longest time until the rest fits the limit; returns what was removed.
+        """Remove the objects not used for the longest time until the rest is within the limits; returns those removed.
 
         :param keep: keys that stay in any case.
         """
@@ -102,13 +109,13 @@ class Store:
         removed = []
         entries = self._by_use()
         total = sum(meta.size for meta, _, _ in entries)
+        count = Counter(meta.step for meta, _, _ in entries)
         for meta, folder, _ in reversed(entries):
-            if total <= self.limit:
-                break
-            if meta.key not in kept:
+            if meta.key not in kept and (total > self.limit or count[meta.step] > self.versions):
                 _remove(folder)
                 removed.append(meta)
                 total -= meta.size
+                count[meta.step] -= 1
         return removed
 
     def clear_work(self) -> None:

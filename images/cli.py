@@ -9,6 +9,7 @@ import sys
 from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
+from typing import TypeVar
 
 import click
 from rich.console import Console
@@ -18,6 +19,7 @@ from images.build import build as build_image
 from images.build import planned
 from images.cache import Store, tree_size
 from images.config import BuildConfig, Profile, checkout
+from zeroth.errors import ExitCode
 from zeroth.progress import Stream
 from zeroth.sinks import Timings, log_file, sink_for
 from zeroth.system.size import Size
@@ -30,7 +32,10 @@ def image() -> None:
     """Build the image that installs and runs hosts."""
 
 
-def _options(command: Callable[..., None]) -> Callable[..., None]:
+_Command = TypeVar("_Command", bound=Callable[..., object])
+
+
+def _options(command: _Command) -> _Command:
     """The options that decide what is built."""
     for option in reversed([
         click.option("--profile", type=click.Choice([profile.value for profile in Profile]),
@@ -62,7 +67,7 @@ def _config(
 @click.option("--json", "as_json", is_flag=True, help="Progress as one JSON object a line on standard output.")
 @click.option("--log", type=click.Path(dir_okay=False, path_type=Path), help="Append the progress to this file too.")
 @click.option("--timings", is_flag=True, help="Show at the end how long each step took.")
-def build(*, as_json: bool, log: Path | None, timings: bool, **options: object) -> None:
+def build(*, as_json: bool, log: Path | None, timings: bool, **options: object) -> int:
     """Build dist/zeroth.iso and dist/netboot from Debian packages.
 
     Steps whose inputs did not change are not run again. What the tools print is in .cache/zeroth/build.log.
@@ -80,13 +85,18 @@ def build(*, as_json: bool, log: Path | None, timings: bool, **options: object) 
         stream.add(times)
         if log:
             stream.add(stack.enter_context(log_file(log)))
-        path = build_image(config, stream)
+        result = build_image(config, stream)
     if timings:
         Console(stderr=True).print(_timings(times))
+    size = Size(result.iso.stat().st_size)
     if as_json:
-        click.echo(json.dumps({"kind": "result", "iso": str(path), "size": path.stat().st_size}))
+        facts = {"iso": str(result.iso), "size": size, "reservations": result.reservations}
+        click.echo(json.dumps({"kind": "result", **facts}))
     else:
-        click.echo(f"{config.dist / 'zeroth.iso'} ({Size(path.stat().st_size).approx()})")
+        click.echo(f"{config.dist / 'zeroth.iso'} ({size.approx()})")
+        for reservation in result.reservations:
+            click.echo(f"reservation: {reservation}", err=True)
+    return ExitCode.RESERVATIONS if result.reservations else ExitCode.DONE
 
 
 @image.command()

@@ -15,7 +15,7 @@ from images.sources import KEYRING, Mirrors, sources_list
 from zeroth.errors import ExitCode, UserError
 from zeroth.system.run import CommandFailed, run
 
-__all__ = ["PackageIndex", "fetch_index"]
+__all__ = ["PackageIndex", "Unsigned", "fetch_index"]
 
 _UNSIGNED = re.compile(r"NO_PUBKEY|is not signed|EXPKEYSIG|BADSIG|REVKEYSIG|[Nn]ot signed|signature.*(invalid|verif)")
 
@@ -27,11 +27,13 @@ class PackageIndex:
     :param sources: the sources, as for sources.list.
     :param lists: folder of the verified indices, in the form of ``/var/lib/apt/lists``.
     :param options: apt options needed to reach the mirror.
+    :param secure: whether the security suite is among the sources.
     """
 
     sources: str
     lists: Path
     options: tuple[str, ...]
+    secure: bool = True
 
     @cached_property
     def archives(self) -> dict[str, str]:
@@ -102,17 +104,23 @@ def fetch_index(
             "Install the package debian-archive-keyring.",
             code=ExitCode.MACHINE,
         )
-    archive = _first(mirrors.archive, lambda uri: sources_list(uri), folder, options, say)
-    try:
-        security = _first(mirrors.security, lambda uri: sources_list(archive, uri), folder, options, say)
-    except UserError:
-        if not mirrors.security:
+    archive = _first(mirrors.archive, sources_list, folder, options, say)
+    security = ""
+    if mirrors.security:
+        try:
+            security = _first(mirrors.security, lambda uri: sources_list(archive, uri), folder, options, say)
+        except Unsigned:
             raise
-        security = ""
-    if not security:
-        say("no mirror of the security suite answers: the image is made without it")
-        _update(sources_list(archive), folder, options)
-    return PackageIndex(sources_list(archive, security), folder / "lists", tuple(options))
+        except UserError:
+            if mirrors.required:
+                raise
+    # Once more with the final sources, so that the folder holds their indices and no others.
+    _update(sources_list(archive, security), folder, options, tidy=True)
+    return PackageIndex(sources_list(archive, security), folder / "lists", tuple(options), bool(security))
+
+
+class Unsigned(UserError):
+    """What a mirror answers is not signed by Debian."""
 
 
 def _first(
@@ -122,6 +130,10 @@ def _first(
     options: Sequence[str],
     say: Callable[[str], None],
 ) -> str:
+    """The first address whose indices can be had.
+
+    :raises UserError: the last one's, when there is none.
+    """
     last: UserError | None = None
     for address in addresses:
         try:
@@ -131,12 +143,11 @@ def _first(
             last = error
         else:
             return address
-    if last is None:
-        return ""
+    assert last is not None, "there is always an address to try"
     raise last
 
 
-def _update(sources: str, folder: Path, options: Sequence[str]) -> None:
+def _update(sources: str, folder: Path, options: Sequence[str], *, tidy: bool = False) -> None:
     (folder / "lists" / "partial").mkdir(parents=True, exist_ok=True)
     (folder / "empty").mkdir(exist_ok=True)
     (folder / "sources.list").write_text(sources)
@@ -146,7 +157,8 @@ def _update(sources: str, folder: Path, options: Sequence[str]) -> None:
         f'Dir::State "{folder}"', f'Dir::State::lists "{folder}/lists"', f'Dir::State::status "{folder}/status"',
         f'Dir::Cache "{folder}"', 'Dir::Cache::pkgcache ""', 'Dir::Cache::srcpkgcache ""',
         f'APT::Architecture "{ARCHITECTURE}"', f'APT::Architectures "{ARCHITECTURE}"', 'APT::Sandbox::User "root"',
-        'APT::Update::Error-Mode "any"', 'Acquire::Languages "none"', 'Acquire::GzipIndexes "false"',
+        'APT::Update::Error-Mode "any"', f'APT::Get::List-Cleanup "{int(tidy)}"',
+        'Acquire::Languages "none"', 'Acquire::GzipIndexes "false"',
         'Acquire::Retries "1"', 'Acquire::http::Timeout "20"', 'Acquire::https::Timeout "20"',
         'Acquire::IndexTargets::deb::Contents-deb::DefaultEnabled "false"', *options,
     ]  # fmt: skip
@@ -162,7 +174,7 @@ def _explain(error: CommandFailed) -> None:
     lines = [line for line in text.splitlines() if line.startswith(("E:", "Err:", "W:"))]
     seen = "\n  ".join(dict.fromkeys(lines[:6]))
     if _UNSIGNED.search(text):
-        raise UserError(
+        raise Unsigned(
             f"the mirror's index is not signed by Debian:\n  {seen}",
             "Use another mirror, or bring the package debian-archive-keyring up to date. "
             "Packages that nobody signed are never installed.",

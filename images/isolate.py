@@ -10,29 +10,25 @@ __all__ = ["in_root", "isolated"]
 
 _UNSHARE = ("unshare", "--mount", "--propagation", "private")
 
-# $1: the tree; $2: an empty folder that becomes the new root; $3: working folder; $4: number of folders to show;
-# then the folders, then the command. The tree itself stays untouched: the new root is a tmpfs with the tree's parts
-# and the shown folders mounted in it at their own paths.
+# $1: the tree; $2: an empty folder to mount on; $3: working folder; $4: number of paths to show; then the paths, then
+# the command. The new root is an overlay whose writable layer is in memory: paths can be shown anywhere, and the tree
+# stays untouched. Relative names, because overlayfs splits its options at commas and colons.
 _ENTER = r"""
 set -eu
-tree=$1 root=$2 cwd=$3 count=$4; shift 4
-mount -t tmpfs -o mode=0755,size=64m zeroth-tools "$root"
-for item in "$tree"/* ; do
-  name=${item##*/}
-  if [ -L "$item" ]; then ln -s "$(readlink "$item")" "$root/$name"
-  else mkdir "$root/$name"; case $name in
-    usr|etc|var|opt) mount --bind "$item" "$root/$name"; mount -o remount,ro,bind "$root/$name";;
-    dev|proc|sys) mount --rbind "/$name" "$root/$name";;
-    tmp) mount -t tmpfs -o mode=1777 zeroth-tmp "$root/$name";;
-    esac
-  fi
-done
+tree=$1 place=$2 cwd=$3 count=$4; shift 4
+mount -t tmpfs -o mode=0755 zeroth-tools "$place"
+cd "$place"
+mkdir lower upper work new
+mount --bind "$tree" lower
+mount -t overlay -o lowerdir=lower,upperdir=upper,workdir=work zeroth-tools new
+for name in dev proc sys; do mount --rbind "/$name" "new/$name"; done
+mount -t tmpfs -o mode=1777 zeroth-tools new/tmp
 while [ "$count" -gt 0 ]; do
-  if [ -d "$1" ]; then mkdir -p "$root$1"; else mkdir -p "$root${1%/*}"; : >"$root$1"; fi
-  mount --bind "$1" "$root$1"
+  if [ -d "$1" ]; then mkdir -p "new$1"; else mkdir -p "new${1%/*}"; : >"new$1"; fi
+  mount --rbind "$1" "new$1"
   shift; count=$((count - 1))
 done
-exec chroot "$root" /usr/bin/env -C "$cwd" -- "$@"
+exec chroot new /usr/bin/env -C "$cwd" -- "$@"
 """
 
 
@@ -43,22 +39,21 @@ def isolated(command: Sequence[str | os.PathLike[str]]) -> list[str]:
 
 def in_root(
     tree: Path,
-    root: Path,
+    place: Path,
     command: Sequence[str | os.PathLike[str]],
     *,
     show: Sequence[Path] = (),
     cwd: Path | None = None,
 ) -> list[str]:
-    """The command inside a tree, read-only, with some folders and files of this machine shown at their own paths.
+    """The command inside a tree, with some folders and files of this machine shown at their own paths.
 
     It replaces the process that starts it, so signals reach it; its mounts end with it.
 
-    :param root: an empty folder outside the tree, used as a mount point that nobody else sees.
+    :param place: an empty folder outside the tree; what is mounted there is seen by the command alone.
     :param show: absolute paths; shown writable.
     :param cwd: working folder, one of the shown ones or below; the root when not given.
     """
-    shown = [os.fspath(path.resolve()) for path in show]
+    shown = [os.fspath(path.absolute()) for path in show]
     words = [os.fspath(word) for word in command]
-    where = os.fspath(cwd.resolve()) if cwd else "/"
-    return [*_UNSHARE, "--", "/bin/sh", "-c", _ENTER, "sh", os.fspath(tree), os.fspath(root), where, str(len(shown)),
-            *shown, *words]  # fmt: skip
+    places = [os.fspath(path.absolute()) for path in (tree, place, cwd or Path("/"))]
+    return [*_UNSHARE, "--", "/bin/sh", "-c", _ENTER, "sh", *places, str(len(shown)), *shown, *words]

@@ -32,8 +32,13 @@ def describe(path: Path) -> dict[str, object]:
     return {"size": path.stat().st_size, "sha256": sha256_file(path)}
 
 
-def image_manifest(tree: Path, files: Mapping[str, Path], config: BuildConfig) -> dict[str, object]:
-    """The manifest that lies on the medium: what the files there are made of. The same for the same inputs."""
+def image_manifest(
+    tree: Path, files: Mapping[str, Path], config: BuildConfig, origin: Mapping[str, object]
+) -> dict[str, object]:
+    """The manifest that lies on the medium: what the files there are made of. The same for the same inputs.
+
+    :param origin: of the packages: ``security`` tells whether the security suite was among the sources.
+    """
     return {
         "product": "zeroth",
         "version": config.version,
@@ -41,6 +46,7 @@ def image_manifest(tree: Path, files: Mapping[str, Path], config: BuildConfig) -
         "debian": SUITE,
         "profile": config.profile.value,
         "firmware": config.firmware,
+        "security_updates": origin["security"],
         "source_date_epoch": config.epoch,
         "files": {name: describe(path) for name, path in sorted(files.items())},
         "packages": installed_packages(tree),

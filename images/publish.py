@@ -6,6 +6,7 @@ import json
 import shutil
 from collections.abc import Mapping
 from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 
 from images.config import ARCHITECTURE, BuildConfig
@@ -14,35 +15,57 @@ from images.manifest import describe
 from images.media import kernel_arguments
 from images.render import render
 from zeroth.errors import UserError
-from zeroth.system.files import atomic_write
+from zeroth.system.files import atomic_write, sha256_file
 from zeroth.system.run import CommandFailed, run
 
-__all__ = ["publish"]
+__all__ = ["Published", "publish"]
 
 
-def publish(config: BuildConfig, results: Results, iso: Step) -> Path:
-    """Put the results of a build into ``dist/``; returns the ISO's path. Does nothing when they are there already."""
+@dataclass(frozen=True)
+class Published:
+    """What a build gave.
+
+    :param iso: the ISO image.
+    :param reservations: what its user should know before relying on it.
+    """
+
+    iso: Path
+    reservations: tuple[str, ...] = ()
+
+
+def publish(config: BuildConfig, results: Results, iso: Step) -> Published:
+    """Put the results of a build into ``dist/``. What is there already stays as it is."""
     dist = config.dist
     name = f"zeroth-{config.version}-{ARCHITECTURE}.iso"
     netboot = {path.name: path for step in ("root", "boot") for path in results[step].iterdir()}
     netboot.pop("root.squashfs.sha256")
     files = {name: results["iso"] / "zeroth.iso"} | {f"netboot/{key}": path for key, path in sorted(netboot.items())}
-    fresh = [target for target, source in files.items() if not _place(source, dist / target)]
+    # A list, not a generator: every file has to be placed.
+    kept = [_place(source, dist / target) for target, source in files.items()]
     script = render("boot.ipxe.j2", product="zeroth", version=config.version, arguments=kernel_arguments("install"))
-    atomic_write(dist / "netboot" / "boot.ipxe", script)
-    if not (dist / "zeroth.iso").is_symlink() or (dist / "zeroth.iso").readlink() != Path(name):
-        (dist / "zeroth.iso").unlink(missing_ok=True)
-        (dist / "zeroth.iso").symlink_to(name)
-    manifest_path = dist / "manifest.json"
-    if fresh or not manifest_path.is_file() or not (dist / "SHA256SUMS").is_file():
-        manifest = json.loads((results["manifest"] / "manifest.json").read_text())
-        manifest["artefacts"] = {target: describe(dist / target) for target in (*files, "netboot/boot.ipxe")}
-        manifest["inputs"] = _inputs(iso)
-        manifest["source"] = _source(config.root)
-        atomic_write(manifest_path, json.dumps(manifest, indent=1, sort_keys=True) + "\n")
-        sums = [f"{item['sha256']}  {target}" for target, item in sorted(manifest["artefacts"].items())]
-        atomic_write(dist / "SHA256SUMS", "\n".join(sums) + "\n")
-    return dist / name
+    kept.append(_write(dist / "netboot" / "boot.ipxe", script))
+    link = dist / "zeroth.iso"
+    if not link.is_symlink() or link.readlink() != Path(name):
+        link.unlink(missing_ok=True)
+        link.symlink_to(name)
+    manifest = json.loads((results["manifest"] / "manifest.json").read_text())
+    if not all(kept) or not (dist / "manifest.json").is_file() or not (dist / "SHA256SUMS").is_file():
+        artefacts = {target: describe(dist / target) for target in (*files, "netboot/boot.ipxe")}
+        full = {**manifest, "artefacts": artefacts, "inputs": _inputs(iso), "source": _source(config.root)}
+        atomic_write(dist / "manifest.json", json.dumps(full, indent=1, sort_keys=True) + "\n")
+        sums = {target: item["sha256"] for target, item in artefacts.items()}
+        sums["manifest.json"] = sha256_file(dist / "manifest.json")
+        atomic_write(dist / "SHA256SUMS", "".join(f"{sums[target]}  {target}\n" for target in sorted(sums)))
+    reservations = () if manifest["security_updates"] else ("it was made without Debian's security updates",)
+    return Published(dist / name, reservations)
+
+
+def _write(path: Path, text: str) -> bool:
+    """Make ``text`` the content of a file; returns whether it was already."""
+    if path.is_file() and path.read_text() == text:
+        return True
+    atomic_write(path, text)
+    return False
 
 
 def _place(source: Path, target: Path) -> bool:

@@ -37,7 +37,7 @@ _RELEASES = frozenset((
     "oldoldstable", "oldstable", "stable", "testing", "unstable",
 ))  # fmt: skip
 _ONE_LINE = re.compile(r"\s*(?P<type>deb|deb-src)\s+(?:\[(?P<options>[^\]]*)\]\s*)?(?P<rest>\S.*)")
-_URI = re.compile(r"(?:mirror\+)?(?:https?|file|copy):\S+")
+_URI = re.compile(r"(?:mirror\+)?(?:https?|file|copy):/+[^/\s]\S*")
 
 
 class _Serves(Enum):
@@ -63,11 +63,13 @@ class Mirrors:
     """Addresses to try, best first.
 
     :param archive: hold the release and its updates.
-    :param security: hold the security suite.
+    :param security: may hold the security suite.
+    :param required: whether one of ``security`` has to; False when they are guesses.
     """
 
     archive: tuple[str, ...]
     security: tuple[str, ...]
+    required: bool = True
 
 
 def parse_deb822(text: str) -> list[AptSource]:
@@ -150,15 +152,18 @@ def mirrors_from(sources: Iterable[AptSource], mirror: str = "") -> Mirrors:
                     addresses[address] = addresses.get(address, False) or sure
     if mirror:
         address = mirror.rstrip("/")
-        return Mirrors((address,), tuple(dict.fromkeys((f"{address}-security", *_best_first(security)))))
+        return Mirrors(
+            (address,), tuple(dict.fromkeys((f"{address}-security", *_best_first(security)))), required=False
+        )
     if not archive:
         raise UserError(
             "this machine's apt configuration names no Debian archive",
             "Name one: zeroth image build --mirror http://mirror.example/debian",
             where="/etc/apt",
         )
-    siblings = (f"{address}-security" for address in archive if address.endswith("/debian"))
-    return Mirrors(_best_first(archive), tuple(dict.fromkeys((*_best_first(security), *siblings))))
+    if security:
+        return Mirrors(_best_first(archive), _best_first(security))
+    return Mirrors(_best_first(archive), tuple(f"{address}-security" for address in archive), required=False)
 
 
 def sources_list(archive: str, security: str = "") -> str:

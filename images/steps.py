@@ -84,6 +84,8 @@ class Steps:
 
         def make(out: Path, _: Results, step: progress.Step) -> None:
             self._bootstrap("base", packages, out / "tree", step, "apt", (*_LEFT_OUT, *_NO_INITRD))
+            origin = {"as_of": self.as_of, "security": self.index().secure}
+            (out / "origin.json").write_text(json.dumps(origin))
 
         inputs = {
             "suite": f"{SUITE} {' '.join(COMPONENTS)}",
@@ -176,11 +178,12 @@ class Steps:
         def make(out: Path, results: Results, _: progress.Step) -> None:
             made = {path.name: path for name in ("root", "boot") for path in results[name].iterdir()}
             made.pop("root.squashfs.sha256")
-            document = image_manifest(results["tree"] / "tree", made, self.config)
+            origin = json.loads((results["base"] / "origin.json").read_text())
+            document = image_manifest(results["tree"] / "tree", made, self.config, origin)
             (out / "manifest.json").write_text(json.dumps(document, indent=1, sort_keys=True) + "\n")
 
         inputs = {"version": self.config.version, "form": self._code("manifest.py")}
-        return Step("manifest", "Manifest", inputs, make, (self.tree(), self.root(), self.boot()))
+        return Step("manifest", "Manifest", inputs, make, (self.base(), self.tree(), self.root(), self.boot()))
 
     def iso(self) -> Step:
         """The ISO image."""

@@ -1,0 +1,290 @@
+"""What goes into an image: package lists, wheels, elements, boot menu, manifest."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import re
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+from hypothesis import given
+from hypothesis import strategies as st
+from jinja2 import UndefinedError
+
+from images.bootstrap import PackagePool, _Meter
+from images.cli import image
+from images.config import BuildConfig, Profile, checkout
+from images.customise import element_hooks
+from images.index import PackageIndex, _explain
+from images.log import BuildLog
+from images.manifest import installed_packages
+from images.media import entries, kernel_arguments
+from images.packages import PackageList, read_list
+from images.publish import _place
+from images.render import render
+from images.steps import Steps, answer_name
+from images.wheels import NOT_IN_DEBIAN, ROOMS, locked, room_sources
+from zeroth.errors import ExitCode, UserError
+from zeroth.system.run import CommandFailed, Completed
+
+ROOT = checkout()
+PACKAGES = """\
+Package: grub-common
+Version: 2.12-9
+Architecture: amd64
+SHA256: {grub}
+
+Package: vim-tiny
+Version: 2:9.1.1230-2
+Architecture: amd64
+Provides: editor, vim-abi (= 9)
+SHA256: {vim}
+"""
+
+
+def index(folder: Path, **digests: str) -> PackageIndex:
+    folder.mkdir(exist_ok=True)
+    values = {"grub": "1" * 64, "vim": "2" * 64, **digests}
+    (folder / "mirror_dists_trixie_main_binary-amd64_Packages").write_text(PACKAGES.format(**values))
+    return PackageIndex("", folder, ())
+
+
+def test_lists_are_sorted_and_know_their_lines(tmp_path: Path) -> None:
+    path = tmp_path / "x.list"
+    path.write_text("# head\nzstd\n\ncpio   # why\n")
+    packages = read_list(path)
+    assert packages.names == ("cpio", "zstd")
+    assert dict(packages.lines)["zstd"] == f"{path}:2"
+    assert (packages + PackageList((("zstd", "other:1"), ("bash", "other:2")))).names == ("bash", "cpio", "zstd")
+
+
+@pytest.mark.parametrize(
+    ("text", "where", "message"),
+    [
+        ("zstd\nBash\n", ":2", "not a package name"),
+        ("a+ b\n", ":1", "not a package name"),
+        ("vi\nvi\n", ":2", "twice"),
+    ],
+)
+def test_lists_with_mistakes(tmp_path: Path, text: str, where: str, message: str) -> None:
+    path = tmp_path / "x.list"
+    path.write_text(text)
+    with pytest.raises(UserError, match=message) as caught:
+        read_list(path)
+    assert caught.value.where == f"{path}{where}"
+
+
+def test_a_missing_list(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="cannot read"):
+        read_list(tmp_path / "none.list")
+
+
+@pytest.mark.parametrize("name", ["base", "firmware", "tools"])
+def test_our_lists_can_be_read(name: str) -> None:
+    assert read_list(ROOT / "images" / "packages" / f"{name}.list").names
+
+
+def test_unknown_packages_are_named_with_what_was_meant(tmp_path: Path) -> None:
+    found = index(tmp_path / "lists")
+    found.check(PackageList((("editor", "l:1"), ("grub-common", "l:2"))))
+    with pytest.raises(UserError) as caught:
+        found.check(PackageList((("grub-comon", "base.list:7"), ("qqqq", "base.list:8"), ("vim-tiny", "base.list:9"))))
+    assert "base.list:7: grub-comon (did you mean grub-common?)" in caught.value.message
+    assert "base.list:8: qqqq" in caught.value.message
+    assert "vim-tiny" not in caught.value.message
+
+
+def test_the_pool_offers_only_what_debian_signed(tmp_path: Path) -> None:
+    pool = PackagePool(tmp_path / "pool")
+    pool.folder.mkdir()
+    good, forged, old = "grub-common_2.12-9_amd64.deb", "vim-tiny_2%3a9.1.1230-2_amd64.deb", "gone_1_all.deb"
+    for name in (good, forged, old):
+        (pool.folder / name).write_text(name)
+    known = index(tmp_path / "lists", grub=hashlib.sha256(good.encode()).hexdigest())
+    assert pool.offer(known, tmp_path / "offered") == 1
+    assert [path.name for path in (tmp_path / "offered").iterdir()] == [good]
+    assert [path.name for path in pool.folder.iterdir()] == [good]
+
+
+def test_the_pool_keeps_what_was_downloaded(tmp_path: Path) -> None:
+    pool = PackagePool(tmp_path / "pool")
+    pool.folder.mkdir()
+    archives = tmp_path / "archives"
+    archives.mkdir()
+    (archives / "a_1_all.deb").write_text("a")
+    (archives / "lock").write_text("")
+    pool.keep(archives)
+    pool.keep(archives)
+    assert [path.name for path in pool.folder.iterdir()] == ["a_1_all.deb"]
+
+
+def test_the_meter_follows_apt_to_the_end() -> None:
+    seen: list[float] = []
+    meter = _Meter(seen.append)
+    meter.read("Setting up before-any-count (1) ...")
+    for count in (2, 3):
+        meter.read(f"0 upgraded, {count} newly installed, 0 to remove and 0 not upgraded.")
+        for number in range(count):
+            meter.read(f"Unpacking p{number} (1) ...")
+            meter.read(f"Setting up p{number} (1) ...")
+    assert seen
+    assert all(0 < fraction < 1 for fraction in seen)
+    assert seen[-1] == pytest.approx(0.99)
+
+
+@given(st.lists(st.sampled_from(["Get:1 http://x", "Unpacking a", "Setting up a", "9 newly installed", "other"])))
+def test_the_meter_stays_within_bounds(lines: list[str]) -> None:
+    seen: list[float] = []
+    meter = _Meter(seen.append)
+    for line in lines:
+        meter.read(line)
+    assert all(0 <= fraction < 1 for fraction in seen)
+
+
+@pytest.mark.parametrize(
+    ("stderr", "message"),
+    [
+        ("E: The repository 'http://x trixie InRelease' is not signed.", "not signed by Debian"),
+        ("W: GPG error: http://x: NO_PUBKEY 0E98404D386FA1D9\nE: failed", "not signed by Debian"),
+        ("Err:1 http://x trixie InRelease\n  Could not resolve 'x'\nE: Failed to fetch", "cannot reach a mirror"),
+        ("E: The repository 'http://x trixie Release' does not have a Release file.", "cannot reach a mirror"),
+    ],
+)
+def test_trouble_with_mirrors_is_told_apart(stderr: str, message: str) -> None:
+    with pytest.raises(UserError, match=message) as caught:
+        _explain(CommandFailed(Completed(("apt-get", "update"), 100, "", stderr)))
+    assert caught.value.hint
+    assert caught.value.code is ExitCode.MACHINE
+
+
+@pytest.mark.parametrize("name", NOT_IN_DEBIAN)
+def test_third_party_wheels_are_locked_by_hash(name: str) -> None:
+    assert re.fullmatch(rf"{name}==\S+( \\\n    --hash=sha256:[0-9a-f]{{64}})+", locked(ROOT, name))
+
+
+def test_a_wheel_that_is_not_locked(tmp_path: Path) -> None:
+    (tmp_path / "requirements").mkdir()
+    (tmp_path / "requirements" / "dev.lock").write_text("other==1 \\\n    --hash=sha256:00\n")
+    with pytest.raises(UserError, match="not locked"):
+        locked(tmp_path, "pykickstart")
+
+
+def test_our_wheel_holds_the_rooms_without_the_builder() -> None:
+    names = {str(path.relative_to(ROOT)) for path in room_sources(ROOT)}
+    assert {"pyproject.toml", "zeroth/spec/model.py"} <= names
+    assert not any(name.startswith(("images/", "tests/")) or "/units/" in name for name in names)
+
+
+def test_elements_have_hooks_that_will_run() -> None:
+    hooks = element_hooks(ROOT / "images" / "elements")
+    assert "root/50-zeroth-os-tree" in hooks
+    names = [hook.split("/")[1] for hook in hooks]
+    assert all("zeroth-" in name for name in names), "another element's hook may have the same name"
+
+
+def test_a_hook_that_would_be_passed_over_is_an_error(tmp_path: Path) -> None:
+    folder = tmp_path / "zeroth-os" / "install.d"
+    folder.mkdir(parents=True)
+    (folder / "10-x").write_text("#!/bin/sh\n")
+    with pytest.raises(UserError, match="cannot be executed"):
+        element_hooks(tmp_path)
+    (folder / "10-x").rename(folder / "10-x.sh")
+    with pytest.raises(UserError, match="letters, digits"):
+        element_hooks(tmp_path)
+
+
+def test_the_boot_menu_follows_the_contract() -> None:
+    menu = render("grub.cfg.j2", entries=entries(), product="zeroth", version="1")
+    assert menu.count("menuentry ") == 4
+    assert "set timeout=10" in menu
+    for entry in entries():
+        words = entry.arguments.split()
+        assert words[0] == "boot=zeroth"
+        assert words[1] in {"zeroth.mode=install", "zeroth.mode=rescue"}
+        assert f"linux /zeroth/vmlinuz {entry.arguments}\n" in menu
+    assert "console=ttyS0,115200n8" in kernel_arguments("install", serial=True)
+    hotkeys = re.findall(r"--hotkey (\w)", menu)
+    assert len(set(hotkeys)) == len(hotkeys)
+
+
+def test_the_netboot_script_names_files_beside_it() -> None:
+    script = render("boot.ipxe.j2", product="zeroth", version="1", arguments=kernel_arguments("install"))
+    assert script.startswith("#!ipxe\n")
+    assert "boot=zeroth zeroth.mode=install" in script
+    assert "://" not in script
+
+
+def test_a_template_without_its_values_is_an_error() -> None:
+    with pytest.raises(UndefinedError):
+        render("grub.cfg.j2", entries=entries(), product="zeroth")
+
+
+def test_packages_of_a_tree(tmp_path: Path) -> None:
+    folder = tmp_path / "usr/lib/sysimage/dpkg"
+    folder.mkdir(parents=True)
+    (folder / "status").write_text(
+        "Package: b\nStatus: install ok installed\nVersion: 1:2-3\nSource: src (1.0)\n\n"
+        "Package: a\nStatus: install ok installed\nVersion: 4\n\n"
+        "Package: gone\nStatus: deinstall ok config-files\nVersion: 5\n"
+    )
+    assert installed_packages(tmp_path) == {
+        "a": {"version": "4", "source": "a"},
+        "b": {"version": "1:2-3", "source": "src"},
+    }
+
+
+def test_published_files_are_placed_once(tmp_path: Path) -> None:
+    source, target = tmp_path / "source", tmp_path / "dist" / "target"
+    source.write_text("one")
+    assert not _place(source, target)
+    assert _place(source, target)
+    other = tmp_path / "other"
+    other.write_text("two")
+    assert not _place(other, target)
+    assert (target.read_text(), source.read_text()) == ("two", "one")
+
+
+def steps(tmp_path: Path, **changes: object) -> Steps:
+    config = BuildConfig(ROOT, **changes)  # type: ignore[arg-type]
+    return Steps(config, BuildLog(io.StringIO()), tmp_path, "today", lambda: index(tmp_path / "lists"))
+
+
+def test_what_changes_what(tmp_path: Path) -> None:
+    answer = tmp_path / "a.ks"
+    answer.write_text("rootpw --lock\n")
+    release = steps(tmp_path)
+    dev = steps(tmp_path, profile=Profile.DEV)
+    answered = steps(tmp_path, answer=answer)
+    firmware = steps(tmp_path, firmware=True)
+    assert release.tree().key == dev.tree().key
+    assert release.root().key != dev.root().key
+    assert release.root().key == answered.root().key
+    assert release.iso().key != answered.iso().key
+    assert release.base().key != firmware.base().key
+    assert release.tools().key == firmware.tools().key
+    other_mirror = steps(tmp_path, mirror="http://other.example/debian")
+    assert release.iso().key == other_mirror.iso().key
+
+
+def test_an_embedded_answer_keeps_its_kind() -> None:
+    assert answer_name(Path("/x/Host One.YAML")) == "answer.yaml"
+
+
+def test_graph_shows_every_step() -> None:
+    result = CliRunner().invoke(image, ["graph", "--json"], catch_exceptions=False)
+    rows = json.loads(result.stdout)
+    names = [row["step"] for row in rows]
+    assert set(names) >= {"tools", "base", "tree", "root", "boot", "iso"}
+    assert all(names.index(need) < names.index(row["step"]) for row in rows for need in row["needs"])
+    assert len(ROOMS) == len(set(ROOMS))
+
+
+def test_epoch_is_a_number(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SOURCE_DATE_EPOCH", "yesterday")
+    with pytest.raises(UserError, match="SOURCE_DATE_EPOCH"):
+        _ = BuildConfig(ROOT).epoch
+    monkeypatch.setenv("SOURCE_DATE_EPOCH", "17")
+    assert BuildConfig(ROOT).epoch == 17
