@@ -11,6 +11,7 @@ import click
 
 from zeroth.cli import cli
 from zeroth.errors import ExitCode
+from zeroth.spec.reference import json_schema, kickstart_reference
 
 __all__ = ["PAGES", "main"]
 
@@ -44,7 +45,11 @@ def _describe(command: click.Command, path: str, level: int) -> list[str]:
     return parts
 
 
-PAGES: dict[str, Callable[[], str]] = {"commands.md": commands_page}
+PAGES: dict[str, Callable[[], str]] = {
+    "commands.md": commands_page,
+    "hostspec.schema.json": json_schema,
+    "kickstart.md": kickstart_reference,
+}
 
 
 def main() -> int:

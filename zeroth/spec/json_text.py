@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import json
 import re
-from bisect import bisect_right
 from typing import Any, NoReturn
 
 from zeroth.spec.document import Document, Path
+from zeroth.spec.places import Places
 from zeroth.spec.problems import Problem, Span
 
 __all__ = ["read_json"]
@@ -26,7 +26,7 @@ def read_json(text: str) -> Document:
     try:
         data = scanner.whole()
     except json.JSONDecodeError as error:
-        where = Span(error.lineno, error.colno, error.colno + 1)
+        where = Places(text).span(error.pos)
         message = error.msg.replace("Expecting", "expecting")
         hint = "Check commas, quotes and brackets just before this place."
         return Document(None, problems=[Problem(f"JSON: {message}", hint, where)])
@@ -42,7 +42,7 @@ class _Scanner:
         self.keys: dict[Path, Span] = {}
         self.problems: list[Problem] = []
         self._decoder = json.JSONDecoder(parse_constant=_no_constant, parse_int=_whole, parse_float=_number)
-        self._line_starts = [0, *(match.end() for match in re.finditer("\n", text))]
+        self._places = Places(text)
 
     def whole(self) -> object:
         """The text's one value.
@@ -68,11 +68,11 @@ class _Scanner:
             raise
         except ValueError as error:
             raise json.JSONDecodeError(str(error), self.text, start) from None
-        self.marks.setdefault(path, self._span(start, end))
+        self.marks.setdefault(path, self._places.span(start, end))
         return value, end
 
     def _object(self, start: int, path: Path) -> tuple[dict[str, Any], int]:
-        self.marks.setdefault(path, self._span(start, start + 1))
+        self.marks.setdefault(path, self._places.span(start, start + 1))
         found: dict[str, Any] = {}
         first: dict[str, Span] = {}
         at = self._skip(start + 1)
@@ -82,7 +82,7 @@ class _Scanner:
             if self.text[at : at + 1] != '"':
                 raise json.JSONDecodeError("expecting a name in double quotes", self.text, at)
             name, end = self._decoder.raw_decode(self.text, at)
-            where = self._span(at, end)
+            where = self._places.span(at, end)
             at = self._expect(":", end)
             if self.text[at : at + 1] in ("{", "["):
                 self.marks[*path, name] = where
@@ -99,7 +99,7 @@ class _Scanner:
             at = self._expect(",", at)
 
     def _array(self, start: int, path: Path) -> tuple[list[Any], int]:
-        self.marks.setdefault(path, self._span(start, start + 1))
+        self.marks.setdefault(path, self._places.span(start, start + 1))
         found: list[Any] = []
         at = self._skip(start + 1)
         if self.text[at : at + 1] == "]":
@@ -122,11 +122,6 @@ class _Scanner:
         match = _SPACE.match(self.text, at)
         assert match
         return match.end()
-
-    def _span(self, start: int, end: int) -> Span:
-        line = bisect_right(self._line_starts, start)
-        column = start - self._line_starts[line - 1] + 1
-        return Span(line, column, column + max(1, end - start))
 
 
 def _no_constant(text: str) -> NoReturn:

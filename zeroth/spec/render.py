@@ -16,9 +16,11 @@ __all__ = ["annotated", "headline", "print_problems", "printable"]
 _WIDTH = 100
 # A line that may hold a secret: its words are not shown, only its options. Wide on purpose, so that a misspelt
 # command or key does not give the secret away.
-_SENSITIVE = re.compile(r"pw|pass|plaintext|iscrypted|secret|\$(?:[56y17]|gy|2[aby])\$", re.IGNORECASE)
+_SENSITIVE = re.compile(
+    r"pw|pass|plaintext|iscrypted|secret|\broot[\"']?\s*:|\$(?:[56y17]|gy|2[aby])\$", re.IGNORECASE
+)
 _SHOWN_WORD = re.compile(r"""[ \t]*(?:[{\[,-][ \t]*)*["']?[A-Za-z_]*["']?[ \t]*:?""")
-_OPTION = re.compile(r"--[A-Za-z][A-Za-z-]*(?==|(?=\s|$))")
+_OPTION = re.compile(r"--[A-Za-z][A-Za-z-]*(?:=|(?=\s|$))")
 MASK = "***"
 
 

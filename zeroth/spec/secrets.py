@@ -2,7 +2,7 @@
 
 Python 3.13 has no ``crypt`` module any more. libxcrypt's ``libcrypt.so.1`` is what login itself uses to check the
 result, is part of every Debian (libpam-modules needs it) and knows yescrypt, so it is called here by ctypes;
-docs/decisions/0004-password-hashes.md says what else there was.
+docs/decisions/0005-password-hashes.md says what else there was.
 """
 
 from __future__ import annotations

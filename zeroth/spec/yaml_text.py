@@ -13,12 +13,11 @@ import yaml
 from yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
 from zeroth.spec.document import Document, Path
-from zeroth.spec.problems import Problem, Span
+from zeroth.spec.places import Places
+from zeroth.spec.problems import FILE, Problem, Span
 
 __all__ = ["read_yaml", "write_yaml"]
 
-_Places = tuple[dict[Path, Span], dict[Path, Span]]
-"""Marks and keys, as in :class:`Document`."""
 _DEPTH = 16
 _TAG = "tag:yaml.org,2002:"
 _NUMBER = re.compile(r"[-+]?(0|[1-9][0-9]{0,17})")
@@ -51,7 +50,7 @@ class _Loader(yaml.SafeLoader):
 
 def read_yaml(text: str) -> Document:
     """Read a YAML text; what is wrong with it is in the document's problems."""
-    problems: list[Problem] = []
+    places = Places(text)
     try:
         loader = _Loader(text)
         try:
@@ -59,18 +58,15 @@ def read_yaml(text: str) -> Document:
         finally:
             loader.dispose()
     except yaml.MarkedYAMLError as error:
-        return Document(None, problems=[_syntax_error(error)])
+        return Document(None, problems=[_syntax_error(error, places)])
     except yaml.reader.ReaderError as error:
-        before = text[: error.position]
-        column = len(before) - (before.rfind("\n") + 1) + 1
-        where = Span(before.count("\n") + 1, column, column + 1)
-        return Document(None, problems=[Problem("a character that YAML does not allow", "Remove it.", where)])
+        problem = Problem("a character that YAML does not allow", "Remove it.", places.span(error.position))
+        return Document(None, problems=[problem])
     if node is None:
         return Document(None, problems=[Problem("the file says nothing", "Begin with: hostname: xen1.example.com")])
-    marks: dict[Path, Span] = {}
-    keys: dict[Path, Span] = {}
-    data = _value(node, (), (marks, keys), problems)
-    return Document(data, marks, keys, problems)
+    reading = _Reading(places)
+    data = reading.value(node, ())
+    return Document(data, reading.marks, reading.keys, reading.problems)
 
 
 class _Dumper(yaml.SafeDumper):
@@ -78,7 +74,8 @@ class _Dumper(yaml.SafeDumper):
 
 
 def _text(dumper: yaml.SafeDumper, value: str) -> ScalarNode:
-    style = None if isinstance(_plain(value), str) else "'"
+    # Line ends of all kinds and control characters survive in double quotes only.
+    style = '"' if not value.isprintable() else None if isinstance(_plain(value), str) else "'"
     return dumper.represent_scalar(f"{_TAG}str", value, style)
 
 
@@ -90,9 +87,9 @@ def write_yaml(data: object) -> str:
     return yaml.dump(data, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=1000)
 
 
-def _syntax_error(error: yaml.MarkedYAMLError) -> Problem:
+def _syntax_error(error: yaml.MarkedYAMLError, places: Places) -> Problem:
     mark = error.problem_mark or error.context_mark
-    where = Span(mark.line + 1, mark.column + 1, mark.column + 2) if mark else Span(0)
+    where = places.span(mark.index) if mark else FILE
     said = str(error.problem or error.context or "this is not YAML")
     if error.context and said.startswith("but "):
         said = f"{error.context}, {said}"
@@ -108,43 +105,46 @@ def _syntax_error(error: yaml.MarkedYAMLError) -> Problem:
     return Problem(f"YAML: {said}", hint, where)
 
 
-def _value(node: Node, path: Path, places: _Places, problems: list[Problem]) -> object:
-    places[0].setdefault(path, _span(node))
-    if isinstance(node, SequenceNode):
-        return [_value(item, (*path, index), places, problems) for index, item in enumerate(node.value)]
-    if isinstance(node, MappingNode):
-        return _mapping(node, path, places, problems)
-    assert isinstance(node, ScalarNode)
-    return node.value if node.style else _plain(node.value)
+class _Reading:
+    """Turns nodes into data, and notes where everything stands."""
 
+    def __init__(self, places: Places) -> None:
+        self._places = places
+        self.marks: dict[Path, Span] = {}
+        self.keys: dict[Path, Span] = {}
+        self.problems: list[Problem] = []
 
-def _mapping(node: MappingNode, path: Path, places: _Places, problems: list[Problem]) -> dict[str, Any]:
-    marks, keys = places
-    found: dict[str, Any] = {}
-    first: dict[str, Span] = {}
-    for key, value in node.value:
-        where = _span(key)
-        if not isinstance(key, ScalarNode):
-            problems.append(Problem("a setting's name must be a plain word", "", where))
-            continue
-        name = key.value
-        if name in found:
-            message = f"{name} is given twice, first in line {first[name].line}"
-            problems.append(
-                Problem(message, "Leave out one of the two.", where, field=".".join(map(str, (*path, name))))
-            )
-            continue
-        first[name] = keys[*path, name] = where
-        if not isinstance(value, ScalarNode) or not value.value:
-            marks[*path, name] = where
-        found[name] = _value(value, (*path, name), places, problems)
-    return found
+    def value(self, node: Node, path: Path) -> object:
+        """The node's data; ``path`` leads to it."""
+        self.marks.setdefault(path, self._span(node))
+        if isinstance(node, SequenceNode):
+            return [self.value(item, (*path, index)) for index, item in enumerate(node.value)]
+        if isinstance(node, MappingNode):
+            return self._mapping(node, path)
+        assert isinstance(node, ScalarNode)
+        return node.value if node.style else _plain(node.value)
 
+    def _mapping(self, node: MappingNode, path: Path) -> dict[str, object]:
+        found: dict[str, object] = {}
+        for key, value in node.value:
+            where = self._span(key)
+            if not isinstance(key, ScalarNode):
+                self.problems.append(Problem("a setting's name must be a plain word", "", where))
+                continue
+            inner = (*path, key.value)
+            if key.value in found:
+                message = f"{key.value} is given twice, first in line {self.keys[inner].line}"
+                field = ".".join(map(str, inner))
+                self.problems.append(Problem(message, "Leave out one of the two.", where, field=field))
+                continue
+            self.keys[inner] = where
+            if not isinstance(value, ScalarNode) or not value.value:
+                self.marks[inner] = where
+            found[key.value] = self.value(value, inner)
+        return found
 
-def _span(node: Node) -> Span:
-    start, end = node.start_mark, node.end_mark
-    last = end.column + 1 if end.line == start.line else start.column + 2
-    return Span(start.line + 1, start.column + 1, max(last, start.column + 2))
+    def _span(self, node: Node) -> Span:
+        return self._places.span(node.start_mark.index, node.end_mark.index)
 
 
 def _plain(text: str) -> str | int | float | bool | None:

@@ -10,7 +10,7 @@ from zeroth.spec.kickstart.draft import problems_from
 from zeroth.spec.problems import Span
 from zeroth.system.run import run
 
-__all__ = ["read_kickstart"]
+__all__ = ["document_from", "read_kickstart"]
 
 _TIMEOUT = 120
 
@@ -22,7 +22,12 @@ def read_kickstart(text: str) -> Document:
     """
     # -P: the current directory is not searched for modules.
     done = run([sys.executable, "-P", "-m", "zeroth.spec.kickstart"], input=text, timeout=_TIMEOUT)
-    found = json.loads(done.stdout)
+    return document_from(done.stdout)
+
+
+def document_from(output: str) -> Document:
+    """What the reader printed, as a document."""
+    found = json.loads(output)
     return Document(
         data=found["data"],
         marks={tuple(path): Span(*place) for path, place in found["marks"]},

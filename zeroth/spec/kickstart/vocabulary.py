@@ -61,7 +61,6 @@ COMMANDS: tuple[Command, ...] = (
         ("timezone",),
         (
             Option("--utc", "The hardware clock runs in UTC: so it does in any case."),
-            Option("--isUtc", "The same as `--utc`."),
         ),
         argument="ZONE",
     ),

@@ -1,0 +1,66 @@
+"""What is published is what the code does."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.unit.spec.reader import KeptReader
+from zeroth.spec.kickstart.vocabulary import COMMANDS, Command
+from zeroth.spec.model import HostSpec
+from zeroth.spec.reference import json_schema, kickstart_reference
+from zeroth.system.run import run
+
+REFERENCE = Path(__file__).parents[3] / "docs" / "reference"
+_PARSERS = """
+from zeroth.spec.kickstart.bar import bar_requests
+bar_requests()
+import json
+from pykickstart.handlers.rhel10 import RHEL10Handler
+from zeroth.spec.kickstart.commands import CLASSES
+from zeroth.spec.kickstart.parser import ZerothHandler
+commands = ZerothHandler().commands
+print(json.dumps({
+    "options": {name: [text for action in command.op._actions for text in action.option_strings]
+                for name, command in commands.items()},
+    "abbreviations": [name for name, command in commands.items() if command.op.allow_abbrev],
+    "stock": [name for name, command in CLASSES.items()
+              if name in RHEL10Handler.commandMap and issubclass(command, RHEL10Handler.commandMap[name])],
+    "rhel10": sorted(RHEL10Handler.commandMap),
+}))
+"""
+
+
+def test_the_pages_are_current() -> None:
+    assert (REFERENCE / "kickstart.md").read_text() == kickstart_reference(), "run `make docs`"
+    assert (REFERENCE / "hostspec.schema.json").read_text() == json_schema(), "run `make docs`"
+
+
+def test_the_vocabulary_is_what_the_parser_knows() -> None:
+    found = json.loads(run([sys.executable, "-P", "-c", _PARSERS]).stdout)
+    assert found["abbreviations"] == []
+    assert set(found["options"]) == {name for command in COMMANDS for name in command.names}
+    for command in COMMANDS:
+        for name in command.names:
+            accepted = {option.name for option in command.options}
+            assert accepted <= set(found["options"][name]), name
+            assert command.own == (name not in found["rhel10"]), name
+            assert command.own or name in found["stock"], f"{name} is not built on RHEL 10's"
+
+
+@pytest.mark.parametrize("command", COMMANDS, ids=lambda command: str(command.names[0]))
+def test_examples_are_accepted(command: Command, reader: KeptReader) -> None:
+    example = command.example.replace("...", "x") if command.names[0] != "zerombr" else "clearpart --all\nzerombr"
+    assert not reader.read(example + "\n").problems
+    for field in command.fields:
+        assert field in HostSpec.model_fields
+
+
+def test_the_schema_describes_the_good_answers() -> None:
+    schema = json.loads(json_schema())
+    assert schema["required"] == ["hostname", "root"]
+    assert schema["additionalProperties"] is False
+    assert set(schema["properties"]) == set(HostSpec.model_fields)

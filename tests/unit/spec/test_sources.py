@@ -1,0 +1,199 @@
+"""Where the answer is looked for, and what is said when it is not clear which one is meant."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from zeroth.errors import UserError
+from zeroth.spec import AnswerText
+from zeroth.spec.sources import Volume, find_answer
+from zeroth.spec.volumes import LiveVolumes, volumes_in
+from zeroth.system.run import Completed
+
+
+class FakeVolumes:
+    """Folders as file systems; remembers what is mounted."""
+
+    def __init__(self, *volumes: Volume, appear_after: int = 0) -> None:
+        self._volumes = volumes
+        self._looks_left = appear_after
+        self.mounted_now: list[str] = []
+        self.looks = 0
+
+    def labelled(self, label: str) -> Sequence[Volume]:
+        self.looks += 1
+        if self.looks <= self._looks_left:
+            return []
+        return [volume for volume in self._volumes if volume.label.lower() == label.lower()]
+
+    @contextmanager
+    def mounted(self, volume: Volume) -> Iterator[Path]:
+        self.mounted_now.append(volume.device)
+        try:
+            yield Path(volume.device)
+        finally:
+            self.mounted_now.remove(volume.device)
+
+
+def _volume(folder: Path, label: str = "ZEROTH-CFG", **files: str) -> Volume:
+    folder.mkdir(parents=True)
+    for name, text in files.items():
+        (folder / name.replace("_", ".")).write_text(text)
+    return Volume(str(folder), label, "vfat")
+
+
+def _find(volumes: FakeVolumes, cmdline: str = "quiet", medium: Path = Path("/nonexistent")) -> AnswerText | None:
+    slept: list[float] = []
+    return find_answer(volumes, cmdline=cmdline, medium=medium, fetch=_fetch, sleep=slept.append)
+
+
+def _fetch(url: str) -> AnswerText:
+    return AnswerText("fetched", "x.ks", url)
+
+
+def test_nothing_anywhere() -> None:
+    assert _find(FakeVolumes()) is None
+
+
+def test_the_labelled_volume(tmp_path: Path) -> None:
+    volumes = FakeVolumes(_volume(tmp_path / "vdb", "zeroth-cfg", ANSWER_YAML="a: b", readme_txt="x"))
+    found = _find(volumes)
+    assert found == AnswerText("a: b", "ANSWER.YAML", f"volume zeroth-cfg ({tmp_path / 'vdb'})")
+    assert not volumes.mounted_now
+
+
+def test_the_order_is_argument_medium_volume(tmp_path: Path) -> None:
+    volumes = FakeVolumes(
+        _volume(tmp_path / "vdb", answer_ks="volume"), _volume(tmp_path / "vdc", "NET", h1_ks="named")
+    )
+    medium = tmp_path / "medium"
+    (medium / "zeroth").mkdir(parents=True)
+    (medium / "zeroth" / "answer.json").write_text("embedded")
+    (medium / "more.ks").write_text("more")
+
+    def text(cmdline: str, medium: Path) -> str | None:
+        found = _find(volumes, cmdline, medium)
+        return found.text if found else None
+
+    assert text("", tmp_path / "none") == "volume"
+    assert text("", medium) == "embedded"
+    assert text('ro "zeroth.answer=label:NET/h1.ks" quiet', medium) == "named"
+    assert text("zeroth.answer=label:net/h1.ks", medium) == "named"
+    assert text('zeroth.answer="medium:/more.ks"', medium) == "more"
+    assert text("zeroth.answer=medium:/more.ks zeroth.answer=medium:/more.ks", medium) == "more"
+    assert text("zeroth.answer=https://server.example.com/h.ks", medium) == "fetched"
+    assert text("xzeroth.answer=nonsense zeroth.answers=nonsense", medium) == "embedded"
+
+
+@pytest.mark.parametrize(
+    ("cmdline", "message"),
+    [
+        ("zeroth.answer=", "is empty"),
+        ("zeroth.answer=a zeroth.answer=b", "given 2 times"),
+        ("zeroth.answer=/answer.ks", "not a place"),
+        ("zeroth.answer=label:NET", "does not name a volume and a path"),
+        ("zeroth.answer=label:/x", "does not name a volume and a path"),
+        ("zeroth.answer=label:NET/x.ks", r"there is no x\.ks"),
+        ("zeroth.answer=label:NET/folder", "is not a file"),
+        ("zeroth.answer=label:NET/../outside", "is not a file there"),
+        ("zeroth.answer=label:NET/link", "is not a file there"),
+        ("zeroth.answer=label:NET/loop", "cannot read"),
+        ("zeroth.answer=label:OTHER/x.ks", "no file system with the label OTHER appeared within 15 s"),
+        ("zeroth.answer=medium:/", "does not name a file"),
+        ("zeroth.answer=medium:/nothing.ks", r"there is no /nothing\.ks"),
+        ("zeroth.answer=dhcp", "by dhcp is not supported yet"),
+        ("zeroth.answer=nfs://server/x.ks", "by nfs is not supported yet"),
+    ],
+)
+def test_what_is_named_must_be_there(tmp_path: Path, cmdline: str, message: str) -> None:
+    volume = _volume(tmp_path / "vdb", "NET")
+    (tmp_path / "outside").write_text("secret")
+    (tmp_path / "vdb" / "folder").mkdir()
+    (tmp_path / "vdb" / "link").symlink_to(tmp_path / "outside")
+    (tmp_path / "vdb" / "loop").symlink_to("loop")
+    volumes = FakeVolumes(volume)
+    with pytest.raises(UserError, match=message):
+        _find(volumes, cmdline, tmp_path / "medium")
+    assert not volumes.mounted_now
+
+
+def test_a_named_volume_may_appear_late(tmp_path: Path) -> None:
+    volumes = FakeVolumes(_volume(tmp_path / "vdb", "NET", h1_ks="late"), appear_after=4)
+    found = _find(volumes, "zeroth.answer=label:NET/h1.ks")
+    assert found
+    assert (found.text, volumes.looks) == ("late", 5)
+
+
+def test_more_than_one_is_named(tmp_path: Path) -> None:
+    two_files = FakeVolumes(_volume(tmp_path / "a", answer_ks="1", Answer_yaml="2"))
+    with pytest.raises(UserError, match=r"holds 2 answer files: Answer\.yaml, answer\.ks"):
+        _find(two_files)
+    two_volumes = FakeVolumes(_volume(tmp_path / "b", answer_ks="1"), _volume(tmp_path / "c", answer_ks="1"))
+    with pytest.raises(UserError, match="2 file systems have the label ZEROTH-CFG: .*/b, .*/c"):
+        _find(two_volumes)
+    medium = tmp_path / "medium"
+    _volume(medium / "zeroth", answer_ks="1", answer_json="2")
+    with pytest.raises(UserError, match="the medium .* holds 2 answer files"):
+        _find(FakeVolumes(), medium=medium)
+
+
+def test_a_volume_without_an_answer_is_an_error(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="holds no answer file"):
+        _find(FakeVolumes(_volume(tmp_path / "a", answer_txt="x")))
+
+
+_LISTING = r"""
+DEVNAME=/dev/sda
+UUID=2026-11-22-10-00-00-00
+LABEL=ZEROTH
+TYPE=iso9660
+
+DEVNAME=/dev/sda1
+UUID=2026-11-22-10-00-00-00
+LABEL=ZEROTH
+TYPE=iso9660
+
+DEVNAME=/dev/sdb1
+LABEL=MY\ STICK
+UUID=ABCD-1234
+TYPE=vfat
+
+DEVNAME=/dev/sdc
+TYPE=swap
+
+DEVNAME=/dev/sdd
+LABEL=raw
+"""
+
+
+def test_what_blkid_prints() -> None:
+    assert volumes_in(_LISTING) == [
+        Volume("/dev/sda", "ZEROTH", "iso9660"),
+        Volume("/dev/sdb1", "MY STICK", "vfat"),
+        Volume("/dev/sdd", "raw", ""),
+    ]
+    assert volumes_in("") == []
+
+
+def test_live_volumes_are_mounted_without_writing_and_always_unmounted(monkeypatch: pytest.MonkeyPatch) -> None:
+    calls: list[list[str]] = []
+
+    def run(argv: Sequence[str], **_: object) -> Completed:
+        calls.append(list(argv))
+        return Completed(tuple(argv), 0, _LISTING if argv[0] == "blkid" else "", "")
+
+    monkeypatch.setattr("zeroth.spec.volumes.run", run)
+    live = LiveVolumes()
+    assert [volume.device for volume in live.labelled("my stick")] == ["/dev/sdb1"]
+    calls.clear()
+    with pytest.raises(RuntimeError), live.mounted(Volume("/dev/vdb", "X", "ext4")) as folder:
+        raise RuntimeError
+    assert calls[0] == ["mount", "-t", "ext4", "-o", "ro,nosuid,nodev,noexec,noload", "/dev/vdb", str(folder)]
+    assert calls[1:] == [["umount", str(folder)]]
+    assert not folder.exists()
+    with pytest.raises(UserError, match="holds xfs"), live.mounted(Volume("/dev/vdb", "X", "xfs")):
+        pass
