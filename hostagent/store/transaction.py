@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING
 
 from hostagent.store.tables import NotFound, Record, new_ref, typed
@@ -26,7 +26,7 @@ class Transaction:
     def __init__(self, store: Store) -> None:
         self._store = store
         self._changed: dict[tuple[str, str], Record | None] = {}
-        self._after: list[Callable[[], None]] = []
+        self._made: set[tuple[str, str]] = set()
 
     def get(self, cls: str, ref: str) -> Record:
         """One record.
@@ -59,8 +59,9 @@ class Transaction:
         self._refuse_derived(cls, fields)
         ref = ref or new_ref()
         record = typed(cls, fields)
-        if any(other["uuid"] == record["uuid"] for other in self._uuid_rivals(cls, record["uuid"])):
+        if self._taken(cls, record["uuid"]):
             raise ValueError(f"there is a {cls} with uuid {record['uuid']} already")
+        self._made.add((cls, record["uuid"]))
         self._changed[cls, ref] = record
         self._relate(cls, ref, None, record)
         return ref
@@ -85,6 +86,7 @@ class Transaction:
         """
         old = self.get(cls, ref)
         self._relate(cls, ref, old, None)
+        self._made.discard((cls, old["uuid"]))
         self._changed[cls, ref] = None
 
     def touch(self, cls: str, ref: str) -> None:
@@ -99,13 +101,11 @@ class Transaction:
         for (cls, ref), record in self._changed.items():
             yield cls, ref, record
 
-    def _uuid_rivals(self, cls: str, uuid: str) -> Iterator[Record]:
+    def _taken(self, cls: str, uuid: str) -> bool:
         ref = self._store.by_uuid(cls, uuid)
-        if ref is not None and (cls, ref) not in self._changed:
-            yield self._store.get(cls, ref)
-        for (changed, _), record in self._changed.items():
-            if changed == cls and record is not None:
-                yield record
+        if ref is not None and self._changed.get((cls, ref), ...) is not None:
+            return True
+        return (cls, uuid) in self._made
 
     def _relate(self, cls: str, ref: str, old: Record | None, new: Record | None) -> None:
         for relation in relations_from(cls):

@@ -6,12 +6,14 @@ import asyncio
 import logging
 import re
 import socket
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from html import escape
 from http import HTTPStatus
 from typing import Final
 
 from aiohttp import web
+from aiohttp.abc import AbstractStreamWriter
+from aiohttp.payload import Payload
 
 from hostagent.store import NotFound, Store
 from hostagent.xenapi import jsonrpc, xmlrpc
@@ -19,6 +21,7 @@ from hostagent.xenapi.connections import Connections, Limits
 from hostagent.xenapi.context import Caller
 from hostagent.xenapi.dispatch import LIST_METHODS, Dispatcher
 from hostagent.xenapi.errors import ApiError
+from hostagent.xenapi.model import Value
 from zeroth import __version__
 
 __all__ = ["CONNECTIONS", "make_app", "make_redirect_app"]
@@ -28,6 +31,10 @@ _DISPATCHER: Final = web.AppKey("dispatcher", Dispatcher)
 _LIMITS: Final = web.AppKey("limits", Limits)
 _HTTPS_PORT: Final = web.AppKey("https_port", int)
 
+_CALLS: Final = web.AppKey("calls", set[asyncio.Task[Value]])
+
+_WAITING: Final = frozenset({"event.from", "event.next"})
+_PIECE: Final = 128 * 1024
 _TIDY_SECONDS: Final = 60.0
 _CORS: Final = {"Access-Control-Allow-Origin": "*", "Access-Control-Allow-Headers": "X-Requested-With"}
 _PAGE_HEADERS: Final = {
@@ -50,6 +57,7 @@ def make_app(dispatcher: Dispatcher, limits: Limits | None = None) -> web.Applic
     """
     app = _bare_app(limits or Limits())
     app[_DISPATCHER] = dispatcher
+    app[_CALLS] = set()
     app.cleanup_ctx.append(_tidying)
     app.router.add_get("/", _front_page)
     # XenAPI servers match paths by prefix: whatever begins so is JSON-RPC, any other POST is XML-RPC.
@@ -110,6 +118,28 @@ async def _framed(request: web.Request, handler: _Handler) -> web.StreamResponse
     return response
 
 
+class _Pieces(Payload):
+    """A large body that is written piece by piece.
+
+    Under TLS, a body written at once counts as sent when it is encrypted: nothing would be known of a peer that does
+    not take it.
+    """
+
+    def __init__(self, body: bytes) -> None:
+        super().__init__(body)
+        self._size = len(body)
+
+    async def write(self, writer: AbstractStreamWriter) -> None:
+        """Write all, as fast as the peer takes it."""
+        body = memoryview(self._value)
+        for start in range(0, len(body), _PIECE):
+            await writer.write(body[start : start + _PIECE])
+
+    def decode(self, encoding: str = "utf-8", errors: str = "strict") -> str:
+        """The body as text."""
+        return str(self._value, encoding, errors)
+
+
 async def _xml_rpc(request: web.Request) -> web.Response:
     body = await _body(request)
     try:
@@ -117,11 +147,11 @@ async def _xml_rpc(request: web.Request) -> web.Response:
     except xmlrpc.Malformed as error:
         return _malformed(request, error)
     try:
-        value = await request.app[_DISPATCHER].call(method, params, _caller(request))
+        value = await _call(request, method, params)
         answer = xmlrpc.encode_bare(value) if method == LIST_METHODS else xmlrpc.encode_success(value)
     except ApiError as error:
         answer = xmlrpc.encode_failure(error.description)
-    return web.Response(body=answer, content_type="text/xml", headers=_CORS)
+    return _answer(answer, "text/xml")
 
 
 async def _json_rpc(request: web.Request) -> web.Response:
@@ -131,11 +161,29 @@ async def _json_rpc(request: web.Request) -> web.Response:
     except xmlrpc.Malformed as error:
         return _malformed(request, error)
     try:
-        value = await request.app[_DISPATCHER].call(call.method, call.params, _caller(request))
+        value = await _call(request, call.method, call.params)
         answer = jsonrpc.encode_result(call, value)
     except ApiError as error:
         answer = jsonrpc.encode_error(call, error.description)
-    return web.Response(body=answer, content_type="application/json", headers=_CORS)
+    return _answer(answer, "application/json")
+
+
+def _answer(body: bytes, content_type: str) -> web.Response:
+    # No charset: clients compare the type as a whole.
+    headers = {**_CORS, "Content-Type": content_type}
+    return web.Response(body=body if len(body) <= _PIECE else _Pieces(body), headers=headers)
+
+
+async def _call(request: web.Request, method: str, params: Sequence[Value]) -> Value:
+    """Run a call. When the client goes away, what only waits for news stops; all else is done to its end."""
+    work = request.app[_DISPATCHER].call(method, params, _caller(request))
+    if method in _WAITING:
+        return await work
+    task = asyncio.get_running_loop().create_task(work, name=method)
+    calls = request.app[_CALLS]
+    calls.add(task)
+    task.add_done_callback(calls.discard)
+    return await asyncio.shield(task)
 
 
 async def _options(_: web.Request) -> web.Response:

@@ -16,7 +16,7 @@ from aiohttp import web
 from aiohttp.http_exceptions import HttpProcessingError
 
 from hostagent.xenapi.app import CONNECTIONS, make_app, make_redirect_app
-from hostagent.xenapi.connections import Limits
+from hostagent.xenapi.connections import Connections, Limits
 from hostagent.xenapi.dispatch import Dispatcher
 from zeroth.errors import ExitCode, UserError
 
@@ -84,6 +84,11 @@ class Server:
         self.https_port = 0
         self.http_port = 0
 
+    @property
+    def connections(self) -> Connections:
+        """The open HTTPS connections."""
+        return self._app[CONNECTIONS]
+
     def reload_certificate(self) -> None:
         """Read certificate and key again, for connections from now on.
 
@@ -118,6 +123,8 @@ class Server:
             keepalive_timeout=2 * limits.idle,
             lingering_time=_LINGER_SECONDS,
             shutdown_timeout=_SHUTDOWN_SECONDS,
+            # A client that goes away cancels its handler; app._call decides what that stops.
+            handler_cancellation=True,
         )
         await runner.setup()
         stack.push_async_callback(runner.cleanup)

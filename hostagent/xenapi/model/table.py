@@ -58,8 +58,8 @@ class Field:
     declared: bool
 
     def fresh_default(self) -> Value:
-        """The default, safe to change."""
-        return copy.deepcopy(self.default)
+        """The default, safe to change (containers in defaults hold nothing that could be)."""
+        return copy.copy(self.default) if isinstance(self.default, list | dict) else self.default
 
 
 @dataclass(frozen=True)

@@ -294,3 +294,13 @@ def test_a_new_certificate_is_taken_without_a_restart(agent: Agent, tmp_path: Pa
     finally:
         agent.certificate.certificate.write_bytes(old[0])
         agent.certificate.key.write_bytes(old[1])
+
+
+def test_a_large_answer_has_the_same_form(agent: Agent, http: requests.Session, session: str) -> None:
+    with agent.store.transaction() as tx:
+        refs = {tx.create("VM", {"name_label": f"é{number}"}) for number in range(100)}
+    call = {"method": "VM.get_all_records", "params": [session], "id": 7}
+    answer = http.post(f"{agent.url}/jsonrpc", json=call, timeout=20)
+    assert answer.headers["Content-Type"] == "application/json"
+    assert int(answer.headers["Content-Length"]) == len(answer.content) > 200_000
+    assert set(answer.json()["result"]) == refs
