@@ -8,7 +8,6 @@ from collections.abc import Sequence
 from importlib.metadata import EntryPoint, entry_points
 
 import click
-from rich.console import Console
 
 from zeroth import __version__
 from zeroth.errors import ExitCode, UserError
@@ -96,6 +95,8 @@ def run_cli(argv: Sequence[str] | None = None) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return ExitCode.DONE
     except Exception:  # noqa: BLE001 - the last resort: show it as our bug
+        from rich.console import Console
+
         Console(stderr=True).print_exception()
         click.echo("This is a bug in zeroth; please report it with the text above.", err=True)
         return ExitCode.BUG
@@ -104,6 +105,9 @@ def run_cli(argv: Sequence[str] | None = None) -> int:
 
 def report(error: UserError) -> None:
     """Print an error and its hint on standard error."""
+    # Here and above, not at the top: a daemon that starts through this command would keep 8 MB for it.
+    from rich.console import Console
+
     console = Console(stderr=True, highlight=False, soft_wrap=True)
     console.print("[bold red]error:[/] ", end="")
     console.print(str(error), markup=False)

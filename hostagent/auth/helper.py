@@ -25,6 +25,7 @@ from typing import Final
 from hostagent.auth.pam import PamBackend, PasswordBackend
 from hostagent.auth.protocol import BadFrame, Reply, Request, Verdict, body_length
 from hostagent.auth.throttle import Throttle
+from hostagent.journal import log_to_journal
 
 __all__ = ["ADMIN_GROUP", "Helper", "is_administrator", "main", "serve"]
 
@@ -202,11 +203,7 @@ def _activated() -> socket.socket:
 
 def main() -> None:
     """Run as ``zeroth-auth.service``."""
-    # "<N>" at the start of a line is its syslog priority to the journal (sd-daemon(3)).
-    logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr)
-    for level, priority in ((logging.INFO, 6), (logging.WARNING, 4), (logging.ERROR, 3)):
-        logging.addLevelName(level, f"<{priority}>")
-    logging.getLogger().handlers[0].setFormatter(logging.Formatter("%(levelname)s%(message)s"))
+    log_to_journal("zeroth-auth")
     allowed = {0}
     try:
         allowed.add(pwd.getpwnam(AGENT_USER).pw_uid)

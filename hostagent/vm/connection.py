@@ -13,14 +13,15 @@ import logging
 import threading
 from collections.abc import Awaitable, Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cache
 from typing import Any, Final, TypeVar
 
 import libvirt
 
-__all__ = ["XEN_URI", "Connection", "HypervisorDown", "LinkState"]
+from hostagent.xenapi.services import LinkState
+
+__all__ = ["XEN_URI", "Connection", "HypervisorDown"]
 
 XEN_URI: Final = "xen:///system"
 _THREADS: Final = 4
@@ -36,19 +37,6 @@ T = TypeVar("T")
 
 class HypervisorDown(Exception):
     """There is no connection to libvirt at the moment; the text says why."""
-
-
-@dataclass(frozen=True)
-class LinkState:
-    """Whether libvirt answers.
-
-    :ivar reason: why not; "" when it does.
-    :ivar since: when it became so.
-    """
-
-    up: bool
-    reason: str
-    since: datetime
 
 
 class Connection:

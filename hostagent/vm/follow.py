@@ -18,10 +18,10 @@ from hostagent.store import Record, Store, Transaction
 from hostagent.vm.connection import Connection, HypervisorDown
 from hostagent.vm.domain_xml import domain_type
 from hostagent.vm.domains import Domain, all_domains, find_domain, look, power_state
-from hostagent.vm.power import HALTED, allowed_operations
+from hostagent.vm.power import HALTED
 from hostagent.xenapi.model import NULL
 
-__all__ = ["Follower", "keep_allowed_operations", "write_domain"]
+__all__ = ["Follower", "write_domain"]
 
 _RESTART_SECONDS: Final = 5.0
 """How soon a domain between two lives is looked at again, should its next event not come."""
@@ -167,33 +167,3 @@ def _ours(record: Record) -> bool:
 def _differs(record: Record, domain: Domain | None) -> bool:
     seen = (HALTED, -1) if domain is None else (power_state(domain), domain.domid)
     return (record["power_state"], record["domid"]) != seen
-
-
-def keep_allowed_operations(store: Store) -> Callable[[], None]:
-    """Keep ``VM.allowed_operations`` in step with whatever it follows from, whoever changed that.
-
-    :returns: what ends it.
-    """
-    seen = 0
-
-    def follow(classes: frozenset[str]) -> None:
-        nonlocal seen
-        if "VM" not in classes:
-            return
-        changes = store.changes(seen, {"VM": None})
-        seen = changes.last
-        stale = {}
-        for change in (*changes.added, *changes.modified):
-            # The present record: a listener before this one may have changed it again.
-            if change.record is not None and store.exists("VM", change.ref):
-                allowed = allowed_operations(store.get("VM", change.ref))
-                if allowed != store.get("VM", change.ref)["allowed_operations"]:
-                    stale[change.ref] = allowed
-        if stale:
-            with store.transaction() as tx:
-                for ref, allowed in stale.items():
-                    tx.update("VM", ref, allowed_operations=allowed)
-
-    unsubscribe = store.subscribe(follow)
-    follow(frozenset({"VM"}))
-    return unsubscribe

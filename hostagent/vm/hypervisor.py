@@ -5,21 +5,20 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import Any, Final, TypeVar
 
 import libvirt
 
 from hostagent.store import Record, Store
 from hostagent.vm.bootfiles import BootFiles
-from hostagent.vm.capabilities import host_capabilities
-from hostagent.vm.connection import XEN_URI, Connection, HypervisorDown, LinkState
+from hostagent.vm.connection import XEN_URI, Connection, HypervisorDown
 from hostagent.vm.domain_xml import BootPlan, domain_type, domain_xml
-from hostagent.vm.domains import find_domain
+from hostagent.vm.domains import CONTROL_DOMAIN, find_domain
 from hostagent.vm.follow import Follower
 from hostagent.xenapi.errors import ApiError
+from hostagent.xenapi.services import Capacity, LinkState
 
-__all__ = ["Capacity", "LibvirtHypervisor", "boot_plan"]
+__all__ = ["LibvirtHypervisor", "boot_plan"]
 
 _MIB: Final = 1 << 20
 # What Xen needs for a domain besides its memory: page tables, grant tables, structures a vCPU. Measured for small PV
@@ -29,22 +28,6 @@ _OVERHEAD_PER_VCPU: Final = 1 * _MIB
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")
-
-
-@dataclass(frozen=True)
-class Capacity:
-    """What the hypervisor says of the machine.
-
-    :ivar memory_total: bytes that Xen manages.
-    :ivar memory_free: bytes that no domain has.
-    :ivar capabilities: as in ``host.capabilities``: ``xen-3.0-x86_64``, ``hvm-3.0-x86_64`` and so on.
-    :ivar version: the hypervisor's, ``4.20.3``.
-    """
-
-    memory_total: int
-    memory_free: int
-    capabilities: tuple[str, ...]
-    version: str
 
 
 def boot_plan(record: Mapping[str, Any], files: BootFiles) -> BootPlan:
@@ -89,9 +72,10 @@ class LibvirtHypervisor:
     ) -> None:
         self._files = files or BootFiles()
         self._xml = xml
+        self._changed = changed
         self._free_memory = free_memory
         self._follower = Follower(store, changed=changed)
-        self._connection = Connection(uri, on_event=self._follower.hint, on_up=self._follower.compare_all, pause=pause)
+        self._connection = Connection(uri, on_event=self._follower.hint, on_up=self._compare_all, pause=pause)
         self._follower.connection = self._connection
 
     @property
@@ -147,12 +131,15 @@ class LibvirtHypervisor:
         flag = libvirt.VIR_DOMAIN_REBOOT_PARAVIRT
         await self._on_domain("reboot", vm, lambda domain: domain.reboot(flag))
 
-    async def capacity(self) -> Capacity:
-        """What the hypervisor says of the machine.
-
-        :raises HypervisorDown: when it cannot be asked.
-        """
-        return await self._connection.call(_capacity)
+    async def capacity(self) -> Capacity | None:
+        """What Xen says of the machine; None when it cannot be asked."""
+        try:
+            return await self._connection.call(_capacity)
+        except HypervisorDown:
+            return None
+        except libvirt.libvirtError as error:
+            log.warning("libvirt does not say what the machine has: %s", error)
+            return None
 
     async def _on_domain(self, name: str, vm: Record, action: Callable[[Any], object]) -> None:
         uuid = vm["uuid"]
@@ -164,6 +151,10 @@ class LibvirtHypervisor:
 
         await self._do(name, act)
         await self._settle(uuid)
+
+    async def _compare_all(self) -> None:
+        await self._follower.compare_all()
+        self._changed()
 
     async def _settle(self, uuid: str) -> None:
         """Have the record true before the call returns."""
@@ -188,10 +179,19 @@ class LibvirtHypervisor:
 
 
 def _capacity(link: Any) -> Capacity:  # noqa: ANN401
-    number = link.getVersion()
+    _model, memory, cpus, _mhz, nodes, sockets, _cores, threads = link.getInfo()
     return Capacity(
-        memory_total=link.getInfo()[1] * _MIB,
+        memory_total=memory * _MIB,
         memory_free=link.getFreeMemory(),
-        capabilities=host_capabilities(link.getCapabilities()),
-        version=f"{number // 1_000_000}.{number // 1000 % 1000}.{number % 1000}",
+        control_domain_memory=_control_domain_memory(link),
+        cpus=cpus,
+        sockets=nodes * sockets,
+        threads_per_core=threads,
     )
+
+
+def _control_domain_memory(link: Any) -> int:  # noqa: ANN401
+    try:
+        return int(link.lookupByID(CONTROL_DOMAIN).info()[2]) * 1024
+    except libvirt.libvirtError:
+        return 0  # a driver without one: the test driver's

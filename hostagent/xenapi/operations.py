@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from hostagent.store import Store
+from hostagent.store import Record, Store
 from hostagent.xenapi.context import Context
 from hostagent.xenapi.errors import ApiError
 from hostagent.xenapi.model import CLASSES
 
-__all__ = ["forget_operations", "operation"]
+__all__ = ["forget_operations", "keep_allowed_operations", "operation"]
 
 log = logging.getLogger(__name__)
 
@@ -53,3 +53,35 @@ def forget_operations(store: Store) -> None:
                     if record["current_operations"]:
                         log.warning("%s %s: was interrupted: %s", name, ref, record["current_operations"])
                         tx.update(name, ref, current_operations={})
+
+
+def keep_allowed_operations(store: Store, cls: str, allowed: Callable[[Record], list[str]]) -> Callable[[], None]:
+    """Keep ``allowed_operations`` of a class in step with whatever they follow from, whoever changed that.
+
+    :param allowed: what a record allows; looks at nothing else.
+    :returns: what ends it.
+    """
+    seen = 0
+
+    def follow(classes: frozenset[str]) -> None:
+        nonlocal seen
+        if cls not in classes:
+            return
+        changes = store.changes(seen, {cls: None})
+        seen = changes.last
+        stale = {}
+        for change in (*changes.added, *changes.modified):
+            # The present record: a listener before this one may have changed it again.
+            if store.exists(cls, change.ref):
+                record = store.get(cls, change.ref)
+                words = allowed(record)
+                if words != record["allowed_operations"]:
+                    stale[change.ref] = words
+        if stale:
+            with store.transaction() as tx:
+                for ref, words in stale.items():
+                    tx.update(cls, ref, allowed_operations=words)
+
+    unsubscribe = store.subscribe(follow)
+    follow(frozenset({cls}))
+    return unsubscribe

@@ -9,7 +9,7 @@ from typing import Protocol
 from hostagent.store import Record
 from hostagent.vm.bootfiles import BootFiles
 
-__all__ = ["Authenticator", "HostControl", "Hypervisor", "Identity", "Services"]
+__all__ = ["Authenticator", "Capacity", "HostControl", "Hypervisor", "Identity", "LinkState", "Services"]
 
 
 @dataclass(frozen=True)
@@ -40,12 +40,49 @@ class Authenticator(Protocol):
         """
 
 
+@dataclass(frozen=True)
+class LinkState:
+    """Whether the hypervisor's interface answers.
+
+    :ivar reason: why not; "" when it does.
+    :ivar since: when it became so.
+    """
+
+    up: bool
+    reason: str
+    since: datetime
+
+
+@dataclass(frozen=True)
+class Capacity:
+    """What the hypervisor says of the machine. Memory is in bytes.
+
+    :ivar memory_total: what the hypervisor manages.
+    :ivar memory_free: what no domain has.
+    :ivar control_domain_memory: what dom0 has.
+    """
+
+    memory_total: int
+    memory_free: int
+    control_domain_memory: int
+    cpus: int
+    sockets: int
+    threads_per_core: int
+
+
 class Hypervisor(Protocol):
     """Runs virtual machines, given by their records, and keeps those records true: before a method returns, and also
     when something happens to a machine by itself.
 
     :raises ApiError: each method, when the hypervisor refuses or cannot be reached.
     """
+
+    @property
+    def state(self) -> LinkState:
+        """Whether it answers."""
+
+    async def capacity(self) -> Capacity | None:
+        """What it says of the machine; None when it cannot be asked."""
 
     async def start(self, vm: Record, *, paused: bool) -> None:
         """Build and run its domain."""
@@ -74,10 +111,23 @@ class HostControl(Protocol):
     """The host itself."""
 
     async def shutdown(self) -> None:
-        """Power off soon after this returns."""
+        """Power off soon after this returns.
+
+        :raises ApiError: when the machine refuses.
+        """
 
     async def reboot(self) -> None:
-        """Restart soon after this returns."""
+        """Restart soon after this returns; raises as :meth:`shutdown`."""
+
+    def restart_agent(self) -> None:
+        """End this agent soon; it is started again."""
+
+    def certificate(self) -> str:
+        """The host's certificate, PEM."""
+
+    @property
+    def boot(self) -> str:
+        """The id of this boot of the machine."""
 
     def now(self) -> datetime:
         """The host's clock, UTC."""

@@ -65,6 +65,16 @@ class FakeHost:
     async def reboot(self) -> None:
         self.told.append("reboot")
 
+    def restart_agent(self) -> None:
+        self.told.append("restart")
+
+    def certificate(self) -> str:
+        return "-----BEGIN CERTIFICATE-----"
+
+    @property
+    def boot(self) -> str:
+        return "this-boot"
+
     def now(self) -> datetime:
         return datetime.now(UTC)
 

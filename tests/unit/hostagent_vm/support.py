@@ -15,13 +15,14 @@ from hostagent.catalog import PARTS
 from hostagent.store import Record, Store
 from hostagent.vm.bootfiles import BootFiles
 from hostagent.vm.domain_xml import BootPlan, domain_xml
-from hostagent.vm.follow import keep_allowed_operations
 from hostagent.vm.hypervisor import LibvirtHypervisor
+from hostagent.vm.power import allowed_operations
 from hostagent.xenapi.context import Caller
 from hostagent.xenapi.core import Core
 from hostagent.xenapi.dispatch import Dispatcher
 from hostagent.xenapi.errors import ApiError
 from hostagent.xenapi.model import Value
+from hostagent.xenapi.operations import keep_allowed_operations
 from hostagent.xenapi.services import Services
 from tests.unit.hostagent.support import FakeAuthenticator, FakeHost, seed
 
@@ -105,7 +106,7 @@ async def world(
         (boot / name).write_bytes(b"x")
     with Store(folder / "store.db") as store:
         host = store.only("host") if seeded else seed(store)[1]
-        unsubscribe = keep_allowed_operations(store)
+        unsubscribe = keep_allowed_operations(store, "VM", allowed_operations)
         hypervisor = LibvirtHypervisor(
             store,
             uri,

@@ -11,9 +11,9 @@ import libvirt
 import pytest
 
 from hostagent.store import Record, Store
-from hostagent.vm.follow import keep_allowed_operations
+from hostagent.vm.power import allowed_operations
 from hostagent.xenapi.model import NULL
-from hostagent.xenapi.operations import forget_operations
+from hostagent.xenapi.operations import forget_operations, keep_allowed_operations
 from tests.unit.hostagent.support import seed
 from tests.unit.hostagent_vm.support import DRIVER, MIB, World, connected, eventually, world
 
@@ -120,7 +120,7 @@ async def test_a_clean_shutdown_waits_for_the_guest(tmp_path: Path) -> None:
         vm = await w.vm()
         await w.call("VM.start", vm, False, False)
         # The test driver's guests obey at once, if asked in its way.
-        w.hypervisor.ask_to_shut_down = _obedient(w)  # type: ignore[method-assign]
+        w.hypervisor.ask_to_shut_down = _obedient(w)  # type: ignore[method-assign, assignment]
         await w.call("VM.clean_shutdown", vm)
         assert w.record(vm)["power_state"] == "Halted"
 
@@ -291,7 +291,7 @@ def test_what_an_interrupted_agent_left_is_dropped(tmp_path: Path, caplog: pytes
         with store.transaction() as tx:
             vm = tx.create("VM", {"current_operations": {"OpaqueRef:x": "start"}})
         forget_operations(store)
-        end = keep_allowed_operations(store)
+        end = keep_allowed_operations(store, "VM", allowed_operations)
         assert store.get("VM", vm)["current_operations"] == {}
         assert "start" in store.get("VM", vm)["allowed_operations"]
         end()

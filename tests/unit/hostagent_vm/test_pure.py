@@ -13,7 +13,6 @@ from hypothesis import strategies as st
 from hostagent.store import Record
 from hostagent.store.tables import typed
 from hostagent.vm.bootfiles import BootFiles
-from hostagent.vm.capabilities import host_capabilities
 from hostagent.vm.configuration import new_vm
 from hostagent.vm.domain_xml import BootPlan, domain_type, domain_xml
 from hostagent.vm.hypervisor import boot_plan
@@ -244,13 +243,3 @@ def test_allowed_operations_are_words_of_the_model() -> None:
         for template in (False, True):
             allowed = allowed_operations(typed("VM", {"power_state": state, "is_a_template": template}))
             assert set(allowed) <= words
-
-
-def test_capabilities_in_xens_words() -> None:
-    xml_text = """<capabilities><host/>
-      <guest><os_type>xen</os_type><arch name='x86_64'/></guest>
-      <guest><os_type>xen</os_type><arch name='i686'/></guest>
-      <guest><os_type>hvm</os_type><arch name='x86_64'/></guest>
-      <guest><os_type>xenpvh</os_type><arch name='x86_64'/></guest>
-      <guest><os_type>exe</os_type><arch name='riscv'/></guest></capabilities>"""
-    assert host_capabilities(xml_text) == ("hvm-3.0-x86_64", "pvh-3.0-x86_64", "xen-3.0-x86_32p", "xen-3.0-x86_64")
