@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 import traceback
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TextIO
@@ -14,7 +14,7 @@ from rich.console import Console
 
 from installer.apply import Application, Places, check_before
 from installer.ending import Ended
-from installer.image import read_image, verify_image
+from installer.image import InstallImage, read_image, verify_image
 from installer.links import raise_links
 from installer.plan import AlreadyApplied, InstallPlan, Outcome, Refused
 from installer.planner import PlanRequest, plan_installation
@@ -83,11 +83,16 @@ class Session:
 
     :param outputs: where people read along.
     :param answer_file: an answer given by hand; else it is looked for.
+    :param machine: whose facts are planned with.
+    :param image: finds the image.
+    :param links: brings the network cards' links up before they are looked at.
     """
 
     outputs: Sequence[TextIO]
     answer_file: Path | None = None
     machine: Machine = field(default_factory=LiveMachine)
+    image: Callable[[], InstallImage] = read_image
+    links: Callable[[], None] = raise_links
     places: Places = field(default_factory=Places)
     log: Path = LOG
     _spec: HostSpec | None = None
@@ -125,8 +130,8 @@ class Session:
             answer = self._find_answer(finding)
             self._spec = spec = load_answer(answer)
         with step.step("Look at the machine"):
-            raise_links()
-            image = read_image()
+            self.links()
+            image = self.image()
             request = PlanRequest(spec, answer.digest(), image, InstallId(uuid4()))
             outcome = self._plan(request)
         self._show(outcome)

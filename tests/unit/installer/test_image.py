@@ -1,0 +1,74 @@
+"""Reading and checking the image on a medium."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+
+import pytest
+
+from installer.image import read_image, verify_image
+from zeroth.errors import UserError
+
+FILES = {"root.squashfs": b"root" * 1000, "xen.gz": b"xen", "vmlinuz": b"linux", "initrd.img": b"initrd"}
+NOWHERE = Path("/nonexistent")
+
+
+def make_medium(medium: Path, prefix: str = "") -> Path:
+    folder = medium / "zeroth"
+    folder.mkdir(parents=True)
+    for name, data in FILES.items():
+        (folder / name).write_bytes(data)
+    lines = (f"{hashlib.sha256(data).hexdigest()}  {prefix}{name}\n" for name, data in FILES.items())
+    (folder / "SHA256SUMS").write_text("".join(lines))
+    (folder / "manifest.json").write_text('{"version": "1.2.3"}')
+    return medium
+
+
+@pytest.mark.parametrize("prefix", ["", "./", "zeroth/"])
+def test_a_whole_medium(tmp_path: Path, prefix: str) -> None:
+    image = read_image(make_medium(tmp_path, prefix), NOWHERE)
+    assert image.version == "1.2.3"
+    assert image.root.size == 4000
+    assert [file.name for file in image.boot] == ["xen.gz", "vmlinuz", "initrd.img"]
+    verify_image(image)
+
+
+def test_the_copy_in_memory_is_preferred_and_checked(tmp_path: Path) -> None:
+    copy = tmp_path / "copy"
+    copy.write_bytes(b"other")
+    image = read_image(make_medium(tmp_path), copy)
+    assert image.root.path == copy
+    with pytest.raises(UserError, match=r"root.squashfs is damaged"):
+        verify_image(image)
+
+
+@pytest.mark.parametrize("name", list(FILES))
+def test_damage_and_absence(tmp_path: Path, name: str) -> None:
+    medium = make_medium(tmp_path)
+    image = read_image(medium, NOWHERE)
+    (medium / "zeroth" / name).write_bytes(b"bad")
+    with pytest.raises(UserError, match=f"{name} is damaged"):
+        verify_image(image)
+    (medium / "zeroth" / name).unlink()
+    with pytest.raises(UserError, match=f"{name} cannot be read"):
+        verify_image(image)
+    with pytest.raises(UserError, match=f"{name} is missing"):
+        read_image(medium, NOWHERE)
+
+
+def test_no_checksums(tmp_path: Path) -> None:
+    medium = make_medium(tmp_path)
+    (medium / "zeroth" / "SHA256SUMS").write_text("garbage\n" + "0" * 63 + "  xen.gz\n")
+    with pytest.raises(UserError, match="has no checksum"):
+        read_image(medium, NOWHERE)
+    with pytest.raises(UserError, match="holds no checksums"):
+        read_image(tmp_path / "none", NOWHERE)
+
+
+@pytest.mark.parametrize("manifest", ["", "[]", "{}", None])
+def test_the_version_is_only_a_name(tmp_path: Path, manifest: str | None) -> None:
+    medium = make_medium(tmp_path)
+    path = medium / "zeroth" / "manifest.json"
+    path.unlink() if manifest is None else path.write_text(manifest)
+    assert read_image(medium, NOWHERE).version == "unknown"

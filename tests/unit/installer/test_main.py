@@ -1,0 +1,150 @@
+"""The installer as a whole: what it tells, and how it ends."""
+
+from __future__ import annotations
+
+import io
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import pytest
+
+from installer.apply import Places
+from installer.ending import Ended
+from installer.image import InstallImage, read_image
+from installer.main import Report, Session
+from tests.unit.installer.machines import HASH, disk, machine, recorded
+from tests.unit.installer.test_image import make_medium
+from zeroth.errors import ExitCode, UserError
+from zeroth.spec.answer import AnswerText
+from zeroth.spec.model import EndAction, OnFailure
+from zeroth.system.facts import AppliedFacts, DiskFacts, Facts, ZerothFacts
+
+ANSWER = f"""
+hostname: host1
+root: {{password_hash: "{HASH}"}}
+disk: {{select: /dev/vda}}
+end_action: poweroff
+on_failure: poweroff
+"""
+
+
+@dataclass(frozen=True)
+class Recorded:
+    recording: Facts
+
+    def facts(self) -> Facts:
+        return self.recording
+
+
+@pytest.fixture
+def image(tmp_path: Path) -> InstallImage:
+    return read_image(make_medium(tmp_path / "medium"), Path("/nonexistent"))
+
+
+def _session(tmp_path: Path, facts: Facts, image: InstallImage, answer: str = ANSWER) -> tuple[Session, io.StringIO]:
+    path = tmp_path / "answer.yaml"
+    path.write_text(answer)
+    out = io.StringIO()
+    places = Places(mounts=tmp_path / "mounts", efi_loader=image.root.path)
+    session = Session(
+        [out],
+        path,
+        machine=Recorded(facts),
+        image=lambda: image,
+        links=lambda: None,
+        places=places,
+        log=tmp_path / "log" / "install.log",
+    )
+    return session, out
+
+
+def _empty() -> DiskFacts:
+    return recorded("lab-bios-empty").disks[0]
+
+
+def test_a_refusal(tmp_path: Path, image: InstallImage) -> None:
+    facts = machine(_empty().model_copy(update={"table": "dos"}))
+    session, out = _session(tmp_path, facts, image)
+    report = session.run()
+    assert report.ended is Ended.FAILED
+    assert report.code is ExitCode.MACHINE
+    assert report.end_action is EndAction.POWEROFF
+    assert report.on_failure is OnFailure.POWEROFF
+    last = out.getvalue().splitlines()[-1]
+    assert last.startswith("zeroth: installation failed: /dev/vda is not empty")
+    assert "disk.wipe" in out.getvalue()
+    assert max(len(line) for line in out.getvalue().splitlines() if line.startswith(("|", "+"))) <= 80
+    log = session.log.read_text()
+    assert last in log
+    assert "not empty" in log
+    assert HASH not in log + out.getvalue()
+
+
+def test_a_wrong_answer(tmp_path: Path, image: InstallImage) -> None:
+    session, out = _session(tmp_path, machine(_empty()), image, "hostname: UPPER\n")
+    report = session.run()
+    assert report.ended is Ended.FAILED
+    assert report.on_failure is OnFailure.SHELL
+    assert "answer.yaml:1" in out.getvalue()
+    assert out.getvalue().splitlines()[-1].startswith("zeroth: installation failed: ")
+
+
+def test_nothing_to_do(tmp_path: Path, image: InstallImage) -> None:
+    path = tmp_path / "answer.yaml"
+    path.write_text(ANSWER)
+    mark = AppliedFacts(digest=AnswerText.from_file(path).digest(), time="2026-11-22T00:00:00", version="0.1.0")
+    done = _empty().model_copy(update={"table": "gpt", "zeroth": ZerothFacts(applied=mark)})
+    facts = recorded("lab-bios-empty").model_copy(update={"disks": (done,)})
+    session, out = _session(tmp_path, facts, image)
+    report = session.run()
+    assert report.ended is Ended.NOTHING_TO_DO
+    assert report.code is ExitCode.DONE
+    wanted = "zeroth: nothing to do: this answer was applied to this machine on 2026-11-22 (/dev/vda)"
+    assert out.getvalue().splitlines()[-1] == wanted
+
+
+def test_a_damaged_image_is_found_before_the_first_write(tmp_path: Path, image: InstallImage) -> None:
+    image.root.path.write_bytes(image.root.path.read_bytes()[:-1] + b"!")
+    # A node that does not exist: whatever tried to write to it would fail otherwise.
+    session, out = _session(tmp_path, machine(_empty()), image)
+    report = session.run()
+    assert "root.squashfs is damaged" in report.reason
+    assert "Write to the disk" not in out.getvalue()
+
+
+def test_an_incomplete_image(tmp_path: Path, image: InstallImage) -> None:
+    session, _ = _session(tmp_path, machine(_empty()), image)
+    session.places = Places(efi_loader=tmp_path / "none.efi")
+    assert "none.efi cannot be read" in session.run().reason
+
+    def missing() -> InstallImage:
+        raise UserError("the medium is incomplete")
+
+    session.image = missing
+    assert session.run().reason == "the medium is incomplete"
+
+
+def test_a_machine_that_refuses(tmp_path: Path, image: InstallImage) -> None:
+    gone = disk("/nonexistent/vda")
+    session, out = _session(tmp_path, machine(gone), image, ANSWER.replace("/dev/vda", "only"))
+    report = session.run()
+    assert report.ended is Ended.FAILED
+    assert out.getvalue().splitlines()[-1].startswith("zeroth: installation failed: ")
+
+
+def test_a_defect_is_told_and_not_raised(tmp_path: Path, image: InstallImage) -> None:
+    session, out = _session(tmp_path, machine(_empty()), image)
+
+    def broken() -> None:
+        raise ZeroDivisionError("oops")
+
+    session.links = broken
+    report = session.run()
+    assert report.reason == "a defect of the installer: oops"
+    assert "Traceback" in out.getvalue()
+
+
+def test_last_lines() -> None:
+    report = Report(Ended.FINISHED)
+    assert (report.line, report.code) == ("zeroth: installation finished", ExitCode.DONE)
+    assert replace(report, reservations=("x",)).code is ExitCode.RESERVATIONS
