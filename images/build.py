@@ -26,7 +26,7 @@ from zeroth.errors import ExitCode, UserError
 from zeroth.system.files import atomic_write
 from zeroth.system.size import Size
 
-__all__ = ["build", "planned", "tools_tree"]
+__all__ = ["build", "existing_tools", "planned", "tools_tree"]
 
 _HOST_TOOLS = {
     "mmdebstrap": "mmdebstrap", "apt-get": "apt", "dpkg": "dpkg", "unshare": "util-linux", "findmnt": "util-linux",
@@ -70,14 +70,21 @@ def build(config: BuildConfig, stream: progress.Stream) -> Published:
 def tools_tree(stream: progress.Stream, config: BuildConfig | None = None) -> ToolsTree:
     """The tools tree, made first when it is not there: for who needs its QEMU, firmware or packing tools."""
     config = config or BuildConfig(checkout())
+    found = existing_tools(config)
+    if found is None:
+        with stream.step("Tools") as report, _session(config, report) as session:
+            step = session.steps().tools()
+            found = ToolsTree(_make(session, [step], report)[step.name])
+    return found
+
+
+def existing_tools(config: BuildConfig) -> ToolsTree | None:
+    """The tools tree, if an earlier build left it."""
     store = Store(config.cache)
     with _no_log() as log:
         step = _Session(config, store, log, _as_of(config)).steps().tools()
-    found = store.get(step.name, step.key)
-    if found is None:
-        with stream.step("Tools tree") as report, _session(config, report) as session:
-            found = _make(session, [step], report)[step.name]
-    return ToolsTree(found)
+    folder = store.get(step.name, step.key)
+    return ToolsTree(folder) if folder else None
 
 
 def planned(config: BuildConfig) -> list[Planned]:
