@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import json
+import re
 import time
 
 from rich.console import Console
@@ -23,6 +23,8 @@ __all__ = ["host_figures"]
 IDLE_SECONDS = 60
 """How long a host is left alone before its memory is read."""
 _LARGEST = 8
+# 2026-11-22T20:00:00.000+00:00   Write root image: done (12.5 s)
+_STEP = re.compile(r"^\S+ ( *)(\S.*): done \((\d+\.\d) s\)$", re.MULTILINE)
 
 
 def host_figures(console: Console) -> list[Figures]:
@@ -48,7 +50,7 @@ def _measure(stage: Stage) -> list[Figures]:
         wait_api(host, 600)
         first_api = host.seconds()
         host.wait_ssh(600)
-        steps = install_steps(host.ssh("cat /run/zeroth/state/install/journal.jsonl"))
+        steps = install_steps(host.ssh("cat /var/log/zeroth/install.log"))
         check_units(host)
         host.ssh("systemctl poweroff", ok=(0, 255))
         host.wait_stopped(300)
@@ -71,15 +73,9 @@ def _measure(stage: Stage) -> list[Figures]:
     ]  # fmt: skip
 
 
-def install_steps(journal: str) -> list[tuple[str, float]]:
-    """Name and seconds of the outer steps that an installer's journal tells of."""
-    found = []
-    for line in journal.splitlines():
-        event = json.loads(line)
-        seconds, path = event.get("seconds"), event.get("path")
-        if event.get("kind") == "done" and seconds is not None and path and len(path) <= 2:
-            found.append((" / ".join(path[-1:]), float(seconds)))
-    return found
+def install_steps(log: str) -> list[tuple[str, float]]:
+    """Name and seconds of each step that an installer's log tells of, inner steps indented as there."""
+    return [(f"{match[1]}{match[2]}", float(match[3])) for match in _STEP.finditer(log)]
 
 
 def _memory(host: Host) -> Figures:

@@ -27,6 +27,7 @@ __all__ = [
     "install",
     "installer_machine",
     "new_target",
+    "start_installer",
 ]
 
 FINISHED = r"zeroth: installation finished"
@@ -98,9 +99,17 @@ def installer_machine(
     )
 
 
+def start_installer(stage: Stage, machine: Machine, name: str = "install") -> Host:
+    """Start the medium, and choose the entry that reports on the serial line too."""
+    host = stage.start(machine, name)
+    host.wait_for("Install zeroth on the serial console", 120)
+    host.serial.send("s")
+    return host
+
+
 def install(stage: Stage, target: Target, files: dict[str, str] | None = None, *, name: str = "install") -> Host:
     """Install unattended and wait until the machine resets by itself, as the answer says."""
-    host = stage.start(installer_machine(stage, target, files), name)
+    host = start_installer(stage, installer_machine(stage, target, files), name)
     host.wait_for(FINISHED, INSTALL_SECONDS, never=f"{FAILED}|{BOOT_PROBLEMS}")
     stopped = host.wait_stopped(120)
     expect(stopped.reason == "guest-reset", f"the machine should have reset after its installation, not {stopped}")

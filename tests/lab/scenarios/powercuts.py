@@ -23,6 +23,7 @@ from tests.lab.install import (
     install,
     installer_machine,
     new_target,
+    start_installer,
 )
 from tests.lab.machine import Disk, Firmware
 from tests.lab.scenario import scenario
@@ -50,7 +51,7 @@ def powercut_install(stage: Stage) -> None:
 
 def _install_again(stage: Stage, target: Target, number: int) -> None:
     """Boot the medium on what the cut left, until the installer is content, then boot and check the host."""
-    host = stage.start(installer_machine(stage, target), f"again-{number}")
+    host = start_installer(stage, installer_machine(stage, target), f"again-{number}")
     # A cut after the last step of an installation may leave it complete, and the installer then says so.
     stage.log(host.wait_for(f"{FINISHED}|{NOTHING}", INSTALL_SECONDS, never=FAILED))
     host.wait_stopped(180)

@@ -6,7 +6,15 @@ from tests.lab import disks
 from tests.lab.answers import TARGET, answer
 from tests.lab.golden import booted_copy, golden
 from tests.lab.host import Host
-from tests.lab.install import FAILED, FINISHED, INSTALL_SECONDS, NOTHING, installer_machine, new_target
+from tests.lab.install import (
+    FAILED,
+    FINISHED,
+    INSTALL_SECONDS,
+    NOTHING,
+    installer_machine,
+    new_target,
+    start_installer,
+)
 from tests.lab.machine import Firmware, Machine
 from tests.lab.medium import damaged
 from tests.lab.scenario import scenario
@@ -57,7 +65,7 @@ def usb_stick(stage: Stage) -> None:
     for firmware in Firmware:
         with stage.step(f"install under {firmware}"):
             target = new_target(stage, firmware, name=f"target-{firmware}")
-            host = stage.start(installer_machine(stage, target, stick=True), f"stick-{firmware}")
+            host = start_installer(stage, installer_machine(stage, target, stick=True), f"stick-{firmware}")
             host.wait_for(FINISHED, INSTALL_SECONDS, never=FAILED)
             expect(host.wait_stopped(120).reason == "guest-reset", "it should have reset after its installation")
 
@@ -67,8 +75,10 @@ def reinstall_guard(stage: Stage) -> None:
     """The medium left in the drive installs nothing again with an answer that was applied to this machine."""
     found = golden(stage, Firmware.BIOS)
     target = booted_copy(stage, found)
-    host = stage.start(installer_machine(stage, target), "again")
+    host = start_installer(stage, installer_machine(stage, target), "again")
     host.wait_for(NOTHING, INSTALL_SECONDS, never=f"{FINISHED}|{FAILED}")
+    # The medium was ejected, so that the machine starts from its disk; where that fails it powers off.
+    stage.log(f"then: {host.wait_stopped(180).reason}")
     host.kill()
     # Equal content, cluster by cluster; it fails when anything was written.
     tools().run("qemu-img", "compare", "-f", "qcow2", "-F", "qcow2", target.disk.path, found.booted)
@@ -108,7 +118,7 @@ def rescue_shell(stage: Stage, machine: Machine, name: str = "rescue") -> Host:
 def refused(stage: Stage, machine: Machine, reason: str, *, name: str = "refused") -> None:
     """The installer says why it will not, powers off as asked, and every disk is what it was."""
     before = {disk.path: disks.digest(disk.path) for disk in machine.disks}
-    host = stage.start(machine, name)
+    host = start_installer(stage, machine, name)
     said = host.wait_for(FAILED, INSTALL_SECONDS, never=FINISHED)
     stage.log(said)
     stopped = host.wait_stopped(180)

@@ -1,4 +1,4 @@
-"""Figures: as data, from journals, from trees."""
+"""Figures: as data, from logs, from trees."""
 
 from __future__ import annotations
 
@@ -10,6 +10,8 @@ from rich.console import Console
 from tests.bench.figures import Figures, as_json, print_figures
 from tests.bench.hosts import install_steps
 from tests.bench.size import package_sizes
+from zeroth.progress import Stream
+from zeroth.sinks import PlainSink
 
 TABLE = Figures("size", "Size", ("file", "MiB"), (("a", 1.25), ("b", None)), "note")
 
@@ -26,13 +28,13 @@ def test_a_table_for_people() -> None:
 
 
 def test_steps_of_an_installation() -> None:
-    journal = (
-        '{"kind": "start", "path": ["Install"], "time": "t"}\n'
-        '{"kind": "done", "path": ["Install", "Write root image"], "time": "t", "seconds": 12.5}\n'
-        '{"kind": "done", "path": ["Install", "Write root image", "verify"], "time": "t", "seconds": 2}\n'
-        '{"kind": "done", "path": ["Install"], "time": "t", "seconds": 20}\n'
-    )
-    assert install_steps(journal) == [("Write root image", 12.5), ("Install", 20.0)]
+    out = io.StringIO()
+    stream = Stream([PlainSink(out, timestamps=True)])
+    with stream.step("Install zeroth") as step:
+        with step.step("Write (all)") as inner:
+            inner.log("a remark: done (of sorts)")
+        step.skip("Mirror", "one disk")
+    assert [name for name, _ in install_steps(out.getvalue())] == ["  Write (all)", "Install zeroth"]
 
 
 def test_sizes_of_packages(tmp_path: Path) -> None:
