@@ -61,6 +61,7 @@ class Database:
 
     def __init__(self, path: Path) -> None:
         self._path = path
+        self._buried = 0
         path.parent.mkdir(parents=True, exist_ok=True)
         self._lock = os.open(path.with_name(path.name + ".lock"), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         try:
@@ -121,12 +122,8 @@ class Database:
             yield cls, ref, Entry(typed(cls, fields), created, modified)
 
     def load_tombstones(self) -> Iterator[tuple[str, Tombstone]]:
-        """Class and tombstone of what was deleted, oldest first; forgets those that are too many."""
-        self._connection.execute(
-            "DELETE FROM tombstone WHERE rowid IN (SELECT rowid FROM (SELECT rowid, row_number() OVER"
-            " (PARTITION BY class ORDER BY deleted DESC) AS nth FROM tombstone) WHERE nth > ?)",
-            (TOMBSTONES,),
-        )
+        """Class and tombstone of what was deleted, oldest first."""
+        self._forget_tombstones()
         for cls, ref, created, deleted in self._connection.execute(
             "SELECT class, ref, created, deleted FROM tombstone ORDER BY deleted"
         ):
@@ -147,6 +144,8 @@ class Database:
         try:
             for write in writes:
                 self._write(write)
+            if self._buried > TOMBSTONES:
+                self._forget_tombstones()
             self._connection.execute("COMMIT")
         except BaseException:
             self._connection.execute("ROLLBACK")
@@ -170,6 +169,15 @@ class Database:
                 self._connection.execute(
                     "INSERT INTO tombstone VALUES (?, ?, ?, ?)", (write.cls, write.ref, created, deleted)
                 )
+                self._buried += 1
+
+    def _forget_tombstones(self) -> None:
+        self._connection.execute(
+            "DELETE FROM tombstone WHERE rowid IN (SELECT rowid FROM (SELECT rowid, row_number() OVER"
+            " (PARTITION BY class ORDER BY deleted DESC) AS nth FROM tombstone) WHERE nth > ?)",
+            (TOMBSTONES,),
+        )
+        self._buried = 0
 
     def _set_generation(self, value: int) -> None:
         self._connection.execute("UPDATE meta SET value = ? WHERE key = 'generation'", (value,))

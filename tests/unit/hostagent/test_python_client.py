@@ -120,7 +120,7 @@ def test_fields_of_maps_and_sets(agent: Agent, session: Client) -> None:
         ("VM.create", [{"affinity": "OpaqueRef:x"}], ["HANDLE_INVALID", "host", "OpaqueRef:x"]),
         ("VM.get_all_records_where", ["nonsense"], None),
         ("VM.snapshot_with_quiesce", ["OpaqueRef:x", "n"], ["MESSAGE_REMOVED"]),
-        ("pool.sync_database", [], ["NOT_IMPLEMENTED", "pool.sync_database"]),
+        ("pool.disable_redo_log", [], ["NOT_IMPLEMENTED", "pool.disable_redo_log"]),
         ("task.create", ["a", "b", "c"], ["MESSAGE_PARAMETER_COUNT_MISMATCH", "task.create", "2", "3"]),
     ],
 )
@@ -305,6 +305,6 @@ def test_list_methods_is_bare_and_lists_what_is_answered(agent: Agent) -> None:
     names = xmlrpc.client.ServerProxy(agent.url, context=agent.tls()).system.listMethods()
     assert isinstance(names, list)
     assert {"VM.start", "Async.VM.start", "task.get_all_records", "event.from"} <= set(names)
-    assert "pool.sync_database" not in names
+    assert "pool.disable_redo_log" not in names
     assert "session.get_all_records" not in names
     assert "Async.session.logout" not in names

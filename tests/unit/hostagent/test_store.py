@@ -280,5 +280,24 @@ def test_who_follows_changes_knows_the_truth(
         assert known == {ref: record["name_label"] for ref, record in store.all("VM").items()}
 
 
+def test_old_deletions_are_forgotten(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("hostagent.store.database.TOMBSTONES", 3)
+    path = tmp_path / "store.db"
+    with Store(path) as store:
+        refs = []
+        for _ in range(6):
+            with store.transaction() as tx:
+                refs.append(tx.create("VM", {}))
+        since = store.generation
+        for ref in refs:
+            with store.transaction() as tx:
+                tx.delete("VM", ref)
+        with sqlite3.connect(path) as database:
+            assert database.execute("SELECT count(*) FROM tombstone").fetchone()[0] < 6
+        database.close()
+    with Store(path) as store:
+        assert [change.ref for change in store.changes(since, {"VM": None}).deleted] == refs[3:]
+
+
 def test_null_is_nobody(store: Store) -> None:
     assert not store.exists("VM", NULL)
