@@ -81,6 +81,7 @@ async def run(settings: Settings) -> None:
     async with running(settings) as agent:
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, agent.stop.set)
+        loop.add_signal_handler(signal.SIGHUP, _reload, agent.server)
         notify("READY=1", f"STATUS=Serving on port {agent.server.https_port}")
         log.info("zeroth host agent %s serves on port %d", __version__, agent.server.https_port)
         await agent.stop.wait()
@@ -118,6 +119,15 @@ async def running(settings: Settings) -> AsyncIterator[Running]:
         await stack.enter_async_context(serve_status(source, settings.status_socket))
         await stack.enter_async_context(server)
         yield Running(server, core, stop)
+
+
+def _reload(server: Server) -> None:
+    try:
+        server.reload_certificate()
+    except UserError as error:
+        log.error("the certificate in use stays: %s", error)  # noqa: TRY400 - no fault of ours
+    else:
+        log.info("the certificate was read again")
 
 
 def _check_files(settings: Settings) -> None:

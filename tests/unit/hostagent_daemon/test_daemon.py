@@ -208,11 +208,16 @@ def test_the_process_tells_systemd_and_ends_on_sigterm(settings: Settings, tmp_p
         while not ({"READY=1", "WATCHDOG=1"} <= set(heard)):
             heard += listener.recv(4096).decode().splitlines()
         assert read_status(settings.status_socket)["agent"]["pid"] == process.pid
+        process.send_signal(signal.SIGHUP)
+        assert process.stderr is not None
+        for line in process.stderr:
+            if "certificate was read again" in line:
+                break
         process.send_signal(signal.SIGTERM)
         _, log = process.communicate(timeout=30)
         assert process.returncode == ExitCode.DONE
         until = time.monotonic() + 10
         while "STOPPING=1" not in heard and time.monotonic() < until:
             heard += listener.recv(4096).decode().splitlines()
-        assert "serves on port" in log
+        assert "stopping" in log
     listener.close()
