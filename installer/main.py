@@ -51,11 +51,13 @@ class Report:
     """How it ended.
 
     :ivar reason: of a failure, or why there was nothing to do; one line.
+    :ivar failure: the exit code of a failure.
     """
 
     ended: Ended
     reason: str = ""
     reservations: tuple[str, ...] = ()
+    failure: ExitCode = ExitCode.MACHINE
     end_action: EndAction = EndAction.REBOOT
     on_failure: OnFailure = OnFailure.SHELL
 
@@ -73,7 +75,7 @@ class Report:
     def code(self) -> ExitCode:
         """The exit code of the command."""
         if self.ended is Ended.FAILED:
-            return ExitCode.MACHINE
+            return self.failure
         return ExitCode.RESERVATIONS if self.reservations else ExitCode.DONE
 
 
@@ -115,12 +117,11 @@ class Session:
                 report = self._install(step)
         except UserError as error:
             self._say(f"error: {error}" + (f"\nhint:  {error.hint}" if error.hint else ""))
-            report = Report(Ended.FAILED, _one_line(error.message))
+            report = Report(Ended.FAILED, _one_line(error.message), failure=error.code)
         except Exception as error:  # noqa: BLE001 - a defect of ours must not leave a dead screen
             self._say(traceback.format_exc())
-            report = Report(
-                Ended.FAILED, f"a defect of the installer: {_one_line(str(error) or type(error).__name__)}"
-            )
+            reason = f"a defect of the installer: {_one_line(str(error) or type(error).__name__)}"
+            report = Report(Ended.FAILED, reason, failure=ExitCode.BUG)
         if self._spec is None:
             return report
         return replace(report, end_action=self._spec.end_action, on_failure=self._spec.on_failure)
@@ -141,7 +142,8 @@ class Session:
             return Report(Ended.NOTHING_TO_DO, reason)
         if isinstance(outcome, Refused):
             # Each was shown with its hint.
-            return Report(Ended.FAILED, "; ".join(_one_line(problem.message) for problem in outcome.problems))
+            reason = "; ".join(_one_line(problem.message) for problem in outcome.problems)
+            return Report(Ended.FAILED, reason, failure=ExitCode.INPUT)
         with step.step("Check the image"):
             verify_image(image)
             check_before(outcome, self.places)

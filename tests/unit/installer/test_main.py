@@ -67,7 +67,7 @@ def test_a_refusal(tmp_path: Path, image: InstallImage) -> None:
     session, out = _session(tmp_path, facts, image)
     report = session.run()
     assert report.ended is Ended.FAILED
-    assert report.code is ExitCode.MACHINE
+    assert report.code is ExitCode.INPUT
     assert report.end_action is EndAction.POWEROFF
     assert report.on_failure is OnFailure.POWEROFF
     last = out.getvalue().splitlines()[-1]
@@ -85,6 +85,7 @@ def test_a_wrong_answer(tmp_path: Path, image: InstallImage) -> None:
     report = session.run()
     assert report.ended is Ended.FAILED
     assert report.on_failure is OnFailure.SHELL
+    assert report.code is ExitCode.INPUT
     assert "answer.yaml:1" in out.getvalue()
     assert out.getvalue().splitlines()[-1].startswith("zeroth: installation failed: ")
 
@@ -129,6 +130,7 @@ def test_a_machine_that_refuses(tmp_path: Path, image: InstallImage) -> None:
     session, out = _session(tmp_path, machine(gone), image, ANSWER.replace("/dev/vda", "only"))
     report = session.run()
     assert report.ended is Ended.FAILED
+    assert report.code is not ExitCode.INPUT
     assert out.getvalue().splitlines()[-1].startswith("zeroth: installation failed: ")
 
 
@@ -141,6 +143,7 @@ def test_a_defect_is_told_and_not_raised(tmp_path: Path, image: InstallImage) ->
     session.links = broken
     report = session.run()
     assert report.reason == "a defect of the installer: oops"
+    assert report.code is ExitCode.BUG
     assert "Traceback" in out.getvalue()
 
 
