@@ -13,11 +13,13 @@ from pathlib import Path
 from images.config import ARCHITECTURE, SUITE
 from images.index import PackageIndex
 from images.isolate import isolated
+from zeroth.errors import ExitCode, UserError
 from zeroth.system.files import sha256_file
-from zeroth.system.run import run
+from zeroth.system.run import CommandFailed, run
 
 __all__ = ["PackagePool", "bootstrap"]
 
+_TROUBLE = re.compile(r"E: |Err:|dpkg: error|dpkg-deb: error|.*No space left|.*unmet dependencies| [\w.+-]+ : Depends")
 _COUNT = re.compile(r"(\d+) newly installed")
 _STAGES = (("Get:", 0.3), ("Unpacking ", 0.35), ("Setting up ", 0.35))
 
@@ -103,8 +105,26 @@ def bootstrap(
         log(line)
         meter.read(line)
 
-    run(isolated(argv), env={"SOURCE_DATE_EPOCH": str(epoch), "TMPDIR": os.fspath(work)}, on_line=on_line)
+    try:
+        run(isolated(argv), env={"SOURCE_DATE_EPOCH": str(epoch), "TMPDIR": os.fspath(work)}, on_line=on_line)
+    except CommandFailed as error:
+        raise _explained(error) from None
     pool.keep(fresh)
+
+
+def _explained(error: CommandFailed) -> UserError:
+    """What went wrong, out of all that apt, dpkg and mmdebstrap printed."""
+    lines = error.completed.stdout.splitlines()
+    said = [line for line in lines if _TROUBLE.match(line)] or lines[-6:]
+    if any("Failed to fetch" in line for line in said):
+        hint = "The mirror changed or failed meanwhile: try again, or name another mirror with --mirror URL."
+    elif any("No space left" in line for line in lines):
+        hint = "The disk is full: free some space, or run `zeroth image clean`."
+    else:
+        hint = "The whole output is in the build log."
+    why = "" if error.completed.status > 0 else " (it was killed)"
+    shown = "".join(f"\n  {line}" for line in dict.fromkeys(said[-8:]))
+    return UserError(f"mmdebstrap could not install the packages{why}:{shown}", hint, code=ExitCode.MACHINE)
 
 
 class _Meter:

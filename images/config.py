@@ -56,8 +56,9 @@ class BuildConfig:
 
     @property
     def cache(self) -> Path:
-        """Everything that can be made again."""
-        return self.root / ".cache" / "zeroth"
+        """Everything that can be made again; ``ZEROTH_CACHE`` puts it elsewhere, to be shared by several checkouts."""
+        given = os.environ.get("ZEROTH_CACHE")
+        return Path(given).absolute() if given else self.root / ".cache" / "zeroth"
 
     @property
     def dist(self) -> Path:

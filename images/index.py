@@ -149,7 +149,7 @@ def _first(
 
 def _update(sources: str, folder: Path, options: Sequence[str], *, tidy: bool = False) -> None:
     (folder / "lists" / "partial").mkdir(parents=True, exist_ok=True)
-    (folder / "empty").mkdir(exist_ok=True)
+    (folder / "empty" / "apt.conf.d").mkdir(parents=True, exist_ok=True)
     (folder / "sources.list").write_text(sources)
     (folder / "status").write_text("")
     config = [

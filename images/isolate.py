@@ -33,8 +33,23 @@ exec chroot new /usr/bin/env -C "$cwd" -- "$@"
 
 
 def isolated(command: Sequence[str | os.PathLike[str]]) -> list[str]:
-    """The command in its own mount and process namespaces: when it ends, or its parent does, nothing of it is left."""
-    return [*_UNSHARE, "--pid", "--fork", "--kill-child", "--mount-proc", "--", *(os.fspath(word) for word in command)]
+    """The command in its own mount and process namespaces: when it ends, or its parent does, nothing of it is left.
+
+    Start it from a thread that outlives it: the kernel takes the end of the starting thread for the parent's.
+    """
+    words = [os.fspath(word) for word in command]
+    return [
+        "setpriv",
+        "--pdeathsig",
+        "KILL",
+        *_UNSHARE,
+        "--pid",
+        "--fork",
+        "--kill-child",
+        "--mount-proc",
+        "--",
+        *words,
+    ]
 
 
 def in_root(

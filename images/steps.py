@@ -130,7 +130,8 @@ class Steps:
             for path in (*results["rooms"].iterdir(), *results["wheels"].iterdir()):
                 shutil.copy2(path, stage / "wheel" / path.name)
             for path in self._units():
-                target = stage / "units" / _top(self.config, path) / path.relative_to(path.parents[0])
+                room = _top(self.config, path)
+                target = stage / "units" / room / path.relative_to(root / room / "units")
                 target.parent.mkdir(parents=True, exist_ok=True)
                 shutil.copy2(path, target)
             customise(

@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from jinja2 import UndefinedError
 
-from images.bootstrap import PackagePool, _Meter
+from images.bootstrap import PackagePool, _explained, _Meter
 from images.cli import image
 from images.config import BuildConfig, Profile, checkout
 from images.customise import element_hooks
@@ -158,6 +158,28 @@ def test_trouble_with_mirrors_is_told_apart(stderr: str, message: str) -> None:
         _explain(CommandFailed(Completed(("apt-get", "update"), 100, "", stderr)))
     assert caught.value.hint
     assert caught.value.code is ExitCode.MACHINE
+
+
+@pytest.mark.parametrize(
+    ("output", "message", "hint"),
+    [
+        (
+            "noise\nE: Failed to fetch http://x/a.deb  404\nI: done\n",
+            "E: Failed to fetch http://x/a.deb  404",
+            "mirror",
+        ),
+        ("dpkg: error processing package a (--configure):\n", "dpkg: error processing package a", "build log"),
+        ("E: cannot write: No space left on device\n", "No space left", "disk is full"),
+        (" a : Depends: b but it is not installable\nE: Unable to correct problems\n", "a : Depends: b", "build log"),
+        ("something else\n", "something else", "build log"),
+    ],
+)
+def test_a_failed_transaction_is_explained(output: str, message: str, hint: str) -> None:
+    error = _explained(CommandFailed(Completed(("unshare", "x" * 5000), 25, output, "")))
+    assert message in error.message
+    assert hint in error.hint
+    assert "xxx" not in error.message
+    assert error.code is ExitCode.MACHINE
 
 
 @pytest.mark.parametrize("name", NOT_IN_DEBIAN)
