@@ -13,6 +13,7 @@ from pathlib import Path
 from images.config import ARCHITECTURE, SUITE
 from images.index import PackageIndex
 from images.isolate import isolated
+from images.log import LOG_HINT
 from zeroth.errors import ExitCode, UserError
 from zeroth.system.files import sha256_file
 from zeroth.system.run import CommandFailed, run
@@ -121,7 +122,7 @@ def _explained(error: CommandFailed) -> UserError:
     elif any("No space left" in line for line in lines):
         hint = "The disk is full: free some space, or run `zeroth image clean`."
     else:
-        hint = "The whole output is in the build log."
+        hint = LOG_HINT
     why = "" if error.completed.status > 0 else " (it was killed)"
     shown = "".join(f"\n  {line}" for line in dict.fromkeys(said[-8:]))
     return UserError(f"mmdebstrap could not install the packages{why}:{shown}", hint, code=ExitCode.MACHINE)

@@ -58,7 +58,7 @@ def build(config: BuildConfig, stream: progress.Stream) -> Published:
 
     :raises UserError: when something is missing, wrong or fails; nothing half made is left.
     """
-    with stream.step("Build") as report, _session(config, report) as session:
+    with stream.step("Build") as report, _session(config, stream, report) as session:
         element_hooks(config.elements)
         steps = session.steps()
         iso = steps.iso()
@@ -72,7 +72,7 @@ def tools_tree(stream: progress.Stream, config: BuildConfig | None = None) -> To
     config = config or BuildConfig(checkout())
     found = existing_tools(config)
     if found is None:
-        with stream.step("Tools") as report, _session(config, report) as session:
+        with stream.step("Tools") as report, _session(config, stream, report) as session:
             step = session.steps().tools()
             found = ToolsTree(_make(session, [step], report)[step.name])
     return found
@@ -103,10 +103,11 @@ def _no_log() -> Iterator[BuildLog]:
 
 
 @contextmanager
-def _session(config: BuildConfig, report: progress.Step) -> Iterator[_Session]:
+def _session(config: BuildConfig, stream: progress.Stream, report: progress.Step) -> Iterator[_Session]:
     store = Store(config.cache)
     _check_machine()
     with store.locked(report.log), open_log(config.log) as log:
+        stream.add(log)
         try:
             yield _Session(config, store, log, _as_of(config))
         finally:

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from images.isolate import isolated
+from images.log import LOG_HINT
 from zeroth.errors import ExitCode, UserError
 from zeroth.system.run import CommandFailed, run
 
@@ -102,13 +103,11 @@ def customise(
         tail = "\n  ".join(said[-8:])
         raise UserError(
             f"diskimage-builder failed in {hook or 'its own preparations'}:\n  {tail}",
-            "The whole output is in the build log.",
+            LOG_HINT,
             code=ExitCode.MACHINE,
         ) from None
     placeholder = result / "var" / "log" / ".placeholder"
     if placeholder.exists():
         shutil.rmtree(placeholder.parent)
     if not (result / "usr").is_dir():
-        raise UserError(
-            "diskimage-builder ended without a tree", "The whole output is in the build log.", code=ExitCode.MACHINE
-        )
+        raise UserError("diskimage-builder ended without a tree", LOG_HINT, code=ExitCode.MACHINE)

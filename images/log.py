@@ -9,11 +9,15 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TextIO
 
-__all__ = ["BuildLog", "open_log"]
+from zeroth.progress import Event, EventKind
+
+__all__ = ["LOG_HINT", "BuildLog", "open_log"]
+
+LOG_HINT = "All that the tools printed is in .cache/zeroth/build.log."
 
 
 class BuildLog:
-    """Writes lines from several steps into one file."""
+    """Writes lines from several steps into one file; as a sink of progress events, those too."""
 
     def __init__(self, out: TextIO) -> None:
         self._out = out
@@ -22,13 +26,21 @@ class BuildLog:
     def writer(self, step: str) -> Callable[[str], None]:
         """A function that logs one line of a step."""
 
-        def write(line: str) -> None:
-            stamp = datetime.now(UTC).strftime("%H:%M:%S")
-            with self._lock:
+        return lambda line: self._write(step, line)
+
+    def handle(self, event: Event) -> None:
+        """Log an event, but for those that only tell how far a step is."""
+        if event.kind is not EventKind.PROGRESS:
+            took = f" ({event.seconds:.1f} s)" if event.seconds is not None else ""
+            self._write("build", f"{' / '.join(event.path)}: {event.kind}{took} {event.message}".rstrip())
+
+    def _write(self, step: str, line: str) -> None:
+        stamp = datetime.now(UTC).strftime("%H:%M:%S")
+        with self._lock:
+            # The last events come when the log is closed.
+            if not self._out.closed:
                 self._out.write(f"{stamp} {step:8} {line}\n")
                 self._out.flush()
-
-        return write
 
 
 @contextmanager

@@ -168,10 +168,10 @@ def test_trouble_with_mirrors_is_told_apart(stderr: str, message: str) -> None:
             "E: Failed to fetch http://x/a.deb  404",
             "mirror",
         ),
-        ("dpkg: error processing package a (--configure):\n", "dpkg: error processing package a", "build log"),
+        ("dpkg: error processing package a (--configure):\n", "dpkg: error processing package a", "build.log"),
         ("E: cannot write: No space left on device\n", "No space left", "disk is full"),
-        (" a : Depends: b but it is not installable\nE: Unable to correct problems\n", "a : Depends: b", "build log"),
-        ("something else\n", "something else", "build log"),
+        (" a : Depends: b but it is not installable\nE: Unable to correct problems\n", "a : Depends: b", "build.log"),
+        ("something else\n", "something else", "build.log"),
     ],
 )
 def test_a_failed_transaction_is_explained(output: str, message: str, hint: str) -> None:
