@@ -20,7 +20,12 @@ class System(Protocol):
     """Everything that a step may do to the machine."""
 
     def run(
-        self, argv: Sequence[str | os.PathLike[str]], *, stdin: str | None = None, secrets: Sequence[str] = ()
+        self,
+        argv: Sequence[str | os.PathLike[str]],
+        *,
+        stdin: str | None = None,
+        ok: Sequence[int] = (0,),
+        secrets: Sequence[str] = (),
     ) -> Completed:
         """Run a command; see :func:`zeroth.system.run.run`."""
 
@@ -41,10 +46,15 @@ class LiveSystem:
     """The machine itself."""
 
     def run(
-        self, argv: Sequence[str | os.PathLike[str]], *, stdin: str | None = None, secrets: Sequence[str] = ()
+        self,
+        argv: Sequence[str | os.PathLike[str]],
+        *,
+        stdin: str | None = None,
+        ok: Sequence[int] = (0,),
+        secrets: Sequence[str] = (),
     ) -> Completed:
-        """Run a command, for two minutes at most."""
-        return run(argv, input=stdin, redact=secrets, timeout=120)
+        """Run a command, for five minutes at most."""
+        return run(argv, input=stdin, ok=ok, redact=secrets, timeout=300)
 
     def write(self, path: Path, data: str | bytes, *, mode: int = 0o644, group: str = "") -> None:
         """Replace a file, all or nothing, and only if its content, mode or group differ."""

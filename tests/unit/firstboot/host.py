@@ -51,9 +51,15 @@ class Programs(LiveSystem):
     calls: list[tuple[tuple[str, ...], str | None]] = field(default_factory=list)
     hostname: str = ""
     refuses: dict[str, str] = field(default_factory=dict)
+    units: dict[str, str] = field(default_factory=dict)
 
     def run(
-        self, argv: Sequence[str | os.PathLike[str]], *, stdin: str | None = None, secrets: Sequence[str] = ()
+        self,
+        argv: Sequence[str | os.PathLike[str]],
+        *,
+        stdin: str | None = None,
+        ok: Sequence[int] = (0,),
+        secrets: Sequence[str] = (),
     ) -> Completed:
         words = tuple(os.fspath(word) for word in argv)
         return self._at(lambda: self._program(words, stdin, secrets))
@@ -100,6 +106,8 @@ class Programs(LiveSystem):
             assert stdin
             user, _, value = stdin.strip().partition(":")
             self.paths.of("etc/shadow").write_text(f"{user}:{value}:20000:0:99999:7:::\n")
+        if argv[:2] == ("systemctl", "is-enabled"):
+            return Completed(argv, 0, "".join(f"{self.units.get(unit, 'enabled')}\n" for unit in argv[2:]), "")
         if argv[0] == "systemd-machine-id-setup":
             self.paths.of("etc/machine-id").write_text("0123456789abcdef0123456789abcdef\n")
         return Completed(argv, 0, "", "")
@@ -142,8 +150,8 @@ class Host:
         :raises UserError: when a step failed.
         """
         self.network.reboot()
-        refuses = self.programs.refuses
-        self.programs = Programs(self.paths, cut_at, after, refuses=refuses)
+        before = self.programs
+        self.programs = Programs(self.paths, cut_at, after, refuses=before.refuses, units=before.units)
         try:
             engine.start(self.context(), Stream(), self.lines.append)
         except PowerCut:

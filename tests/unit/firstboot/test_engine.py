@@ -124,7 +124,7 @@ def _operations() -> int:
 @pytest.mark.parametrize("after", [False, True], ids=["before", "after"])
 def test_a_power_cut_at_any_operation_is_recovered_from(memory: Path, after: bool) -> None:
     operations = _operations()
-    assert operations > 20
+    assert operations > 15
     for number in range(1, operations + 1):
         host = Host(memory / str(number))
         assert not host.boot(cut_at=number, after=after), number
@@ -321,4 +321,19 @@ def test_a_damaged_answer_is_told(host: Host, text: str, says: str) -> None:
 def test_a_damaged_journal_is_told(host: Host) -> None:
     host.paths.journal.write_text("{")
     with pytest.raises(UserError, match="journal of the first boot"):
+        host.boot()
+
+
+def test_services_are_enabled_only_where_the_image_did_not(host: Host) -> None:
+    host.programs.units = {"ssh.service": "disabled"}
+    host.boot()
+    calls = [argv for argv, _ in host.programs.calls if argv[0] == "systemctl"]
+    assert ("systemctl", "enable", "--quiet", "ssh.service") in calls
+    start = ("systemctl", "start", "--no-block", "ssh.service", "chrony.service", "zeroth-auth.socket")
+    assert (*start, "zeroth-agent.service") == calls[-1]
+
+
+def test_an_image_without_the_agent_is_told(host: Host) -> None:
+    host.programs.units = {"zeroth-agent.service": "not-found"}
+    with pytest.raises(UserError, match="this image lacks zeroth-agent.service"):
         host.boot()

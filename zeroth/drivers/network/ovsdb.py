@@ -56,7 +56,7 @@ class Ovsdb:
         self,
         socket: Path = Path("/run/openvswitch/db.sock"),
         *,
-        timeout: float = 30.0,
+        timeout: float = 120.0,
         daemon: bool = True,
     ) -> None:
         self._socket = socket
