@@ -7,10 +7,14 @@ from dataclasses import dataclass, field
 
 from zeroth.spec.problems import FILE, Problem, Span
 
-__all__ = ["Document", "Path"]
+__all__ = ["MOST_VALUES", "Document", "Path"]
 
 Path = tuple[str | int, ...]
 """The way to a value: keys and list positions."""
+
+
+MOST_VALUES = 10_000
+"""More than any answer holds; a reader stops there, so that a wrong file does not keep it busy."""
 
 
 @dataclass(frozen=True)

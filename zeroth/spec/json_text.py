@@ -6,7 +6,7 @@ import json
 import re
 from typing import Any, NoReturn
 
-from zeroth.spec.document import Document, Path
+from zeroth.spec.document import MOST_VALUES, Document, Path
 from zeroth.spec.places import Places
 from zeroth.spec.problems import Problem, Span
 
@@ -43,6 +43,7 @@ class _Scanner:
         self.problems: list[Problem] = []
         self._decoder = json.JSONDecoder(parse_constant=_no_constant, parse_int=_whole, parse_float=_number)
         self._places = Places(text)
+        self._values = 0
 
     def whole(self) -> object:
         """The text's one value.
@@ -55,6 +56,9 @@ class _Scanner:
         return value
 
     def _value(self, start: int, path: Path) -> tuple[Any, int]:
+        self._values += 1
+        if self._values > MOST_VALUES:
+            raise json.JSONDecodeError("these are more values than an answer has", self.text, start)
         if len(path) >= _DEPTH:
             raise json.JSONDecodeError("this is nested too deeply", self.text, start)
         head = self.text[start : start + 1]

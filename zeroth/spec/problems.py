@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from enum import StrEnum
 
-__all__ = ["FILE", "Problem", "Severity", "Span", "closest", "in_order"]
+__all__ = ["FILE", "MOST", "Problem", "Severity", "Span", "closest", "in_order"]
 
 
 class Severity(StrEnum):
@@ -32,6 +32,9 @@ class Span:
 
 
 FILE = Span(0)
+MOST = 100
+"""So many problems are reported of one answer."""
+_LONGEST = 300
 
 
 @dataclass(frozen=True)
@@ -58,13 +61,27 @@ class Problem:
 
 
 def in_order(problems: Iterable[Problem]) -> tuple[Problem, ...]:
-    """Sorted by place, each said once; what concerns the file as a whole comes last."""
-    unique = dict.fromkeys(problems)
-    return tuple(sorted(unique, key=lambda it: (it.where.line == 0, it.where, it.severity, it.message)))
+    """Sorted by place, each said once; what concerns the file as a whole comes last.
+
+    Of very many, as a wrong file gives them, the first hundred are kept, errors before warnings; very long messages
+    are cut.
+    """
+    unique = dict.fromkeys(replace(it, message=shortened(it.message)) for it in problems)
+    kept = sorted(unique, key=lambda it: (it.severity, it.where.line == 0, it.where))[:MOST]
+    if len(unique) > MOST:
+        kept.append(Problem("there are more problems than are shown here", "Is it the right file?"))
+    return tuple(sorted(kept, key=lambda it: (it.where.line == 0, it.where, it.severity, it.message)))
+
+
+def shortened(text: str) -> str:
+    """The text, or its beginning."""
+    return text if len(text) <= _LONGEST else f"{text[: _LONGEST - 3]}..."
 
 
 def closest(word: str, known: Iterable[str]) -> str:
     """The known word that was most likely meant; empty when none is near."""
+    if len(word) > 100:
+        return ""
     by_lower: Mapping[str, str] = {name.lower(): name for name in known}
     found = get_close_matches(word.lower(), by_lower, n=1, cutoff=0.6)
     return by_lower[found[0]] if found else ""

@@ -25,8 +25,9 @@ MEDIUM = Path("/run/zeroth/medium")
 _ARGUMENT = "zeroth.answer"
 _NAMES = ("answer.ks", "answer.cfg", "answer.yaml", "answer.yml", "answer.json", "answer.xml", "answer.toml")
 _HINT = "Give zeroth.answer=label:NAME/path, =medium:/path or =https://..."
-# A USB stick that is named may need a moment to appear.
+# Seconds: a USB stick may need a moment to appear, and one that is named is waited for longer.
 _PATIENCE = 15.0
+_SHORT_PATIENCE = 5.0
 _PAUSE = 0.5
 
 
@@ -80,7 +81,7 @@ def find_answer(
     embedded = _answers_in(medium / "zeroth")
     if embedded:
         return _one_of(embedded, f"the medium ({medium}/zeroth)", "embedded in the medium")
-    found = volumes.labelled(ANSWER_LABEL)
+    found = _awaited(ANSWER_LABEL, volumes, _SHORT_PATIENCE, sleep)
     return _from_volume(_only(found, ANSWER_LABEL), None, volumes) if found else None
 
 
@@ -110,7 +111,8 @@ def _named(
                 raise UserError(
                     f"{_ARGUMENT}={place} does not name a volume and a path", "As in label:ZEROTH-CFG/host1.ks"
                 )
-            return _from_volume(_awaited(label, volumes, sleep), path, volumes)
+            found = _awaited(label, volumes, _PATIENCE, sleep)
+            return _from_volume(_only(found, label), path, volumes)
         case "medium":
             if not rest.strip("/"):
                 raise UserError(f"{_ARGUMENT}={place} does not name a file", "As in medium:/zeroth/host1.ks")
@@ -122,20 +124,21 @@ def _named(
     raise UserError(f"{_ARGUMENT}={place} is not a place that is understood", _HINT)
 
 
-def _awaited(label: str, volumes: Volumes, sleep: Callable[[float], None]) -> Volume:
+def _awaited(label: str, volumes: Volumes, patience: float, sleep: Callable[[float], None]) -> Sequence[Volume]:
+    """The file systems with a label, as soon as there are any."""
     waited = 0.0
-    while not (found := volumes.labelled(label)):
-        if waited >= _PATIENCE:
-            raise UserError(
-                f"no file system with the label {label} appeared within {_PATIENCE:g} s",
-                f"Plug it in, or check its label (blkid shows it) against {_ARGUMENT}= on the kernel command line.",
-            )
+    while not (found := volumes.labelled(label)) and waited < patience:
         sleep(_PAUSE)
         waited += _PAUSE
-    return _only(found, label)
+    return found
 
 
 def _only(found: Sequence[Volume], label: str) -> Volume:
+    if not found:
+        raise UserError(
+            f"no file system with the label {label} appeared within {_PATIENCE:g} s",
+            f"Plug it in, or check its label (blkid shows it) against {_ARGUMENT}= on the kernel command line.",
+        )
     if len(found) > 1:
         devices = ", ".join(volume.device for volume in found)
         raise UserError(

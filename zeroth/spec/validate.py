@@ -10,7 +10,7 @@ from pydantic_core import ErrorDetails
 
 from zeroth.spec.document import Document, Path
 from zeroth.spec.model import HostSpec
-from zeroth.spec.problems import FILE, Problem, closest
+from zeroth.spec.problems import FILE, MOST, Problem, closest
 
 __all__ = ["validated"]
 
@@ -54,7 +54,7 @@ def validated(document: Document) -> tuple[HostSpec | None, list[Problem]]:
     try:
         spec = HostSpec.model_validate(document.data)
     except ValidationError as errors:
-        problems.extend(_explained(errors.errors(include_url=False), document))
+        problems.extend(_explained(errors.errors(include_url=False)[: MOST + 1], document))
         return None, problems
     return spec, problems
 

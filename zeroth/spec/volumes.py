@@ -23,16 +23,13 @@ _KINDS = {
     "ext3": f"{_SAFE},noload",
     "ext4": f"{_SAFE},noload",
 }
-_SETTLE_SECONDS = 10
 
 
 class LiveVolumes:
     """:class:`zeroth.spec.sources.Volumes` of this machine."""
 
     def labelled(self, label: str) -> Sequence[Volume]:
-        """Ask blkid, past its cache, once udev has nothing left to do."""
-        # Statuses: settle gives 1 when it waited in vain, blkid 2 when it found nothing at all.
-        run(["udevadm", "settle", f"--timeout={_SETTLE_SECONDS}"], ok=(0, 1))
+        """Ask blkid, which looks at every device itself, not at its cache or udev's. Status 2: it found nothing."""
         listing = run(["blkid", "-c", "/dev/null", "-o", "export"], ok=(0, 2)).stdout
         return [volume for volume in volumes_in(listing) if volume.label.lower() == label.lower()]
 

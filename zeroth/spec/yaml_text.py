@@ -12,7 +12,7 @@ from typing import Any
 import yaml
 from yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
-from zeroth.spec.document import Document, Path
+from zeroth.spec.document import MOST_VALUES, Document, Path
 from zeroth.spec.places import Places
 from zeroth.spec.problems import FILE, Problem, Span
 
@@ -33,6 +33,7 @@ class _Loader(yaml.SafeLoader):
 
     yaml_implicit_resolvers: dict[str, Any] = {}  # noqa: RUF012 - PyYAML's class attribute
     depth = 0
+    nodes = 0
 
     def compose_node(self, parent: Node | None, index: int) -> Node | None:
         event = self.peek_event()  # type: ignore[no-untyped-call]
@@ -40,6 +41,9 @@ class _Loader(yaml.SafeLoader):
             raise _Refused(problem="anchors and aliases (& and *) are not supported", problem_mark=event.start_mark)
         if getattr(event, "tag", None):
             raise _Refused(problem="tags (!) are not supported", problem_mark=event.start_mark)
+        self.nodes += 1
+        if self.nodes > MOST_VALUES:
+            raise _Refused(problem="these are more values than an answer has", problem_mark=event.start_mark)
         if self.depth >= _DEPTH:
             raise _Refused(problem="this is nested too deeply", problem_mark=event.start_mark)
         self.depth += 1

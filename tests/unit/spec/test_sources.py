@@ -128,6 +128,14 @@ def test_a_named_volume_may_appear_late(tmp_path: Path) -> None:
     assert (found.text, volumes.looks) == ("late", 5)
 
 
+def test_an_unnamed_volume_may_appear_late_too(tmp_path: Path) -> None:
+    volumes = FakeVolumes(_volume(tmp_path / "vdb", answer_ks="late"), appear_after=4)
+    found = _find(volumes)
+    assert found
+    assert found.text == "late"
+    assert _find(FakeVolumes(_volume(tmp_path / "vdc", answer_ks="too late"), appear_after=20)) is None
+
+
 def test_more_than_one_is_named(tmp_path: Path) -> None:
     two_files = FakeVolumes(_volume(tmp_path / "a", answer_ks="1", Answer_yaml="2"))
     with pytest.raises(UserError, match=r"holds 2 answer files: Answer\.yaml, answer\.ks"):

@@ -12,6 +12,7 @@ from zeroth.system.run import run
 
 __all__ = ["document_from", "read_kickstart"]
 
+_MODULE = "zeroth.spec.kickstart"
 _TIMEOUT = 120
 
 
@@ -21,7 +22,7 @@ def read_kickstart(text: str) -> Document:
     :raises CommandFailed: the reader itself failed, which is a bug or a lack of resources.
     """
     # -P: the current directory is not searched for modules.
-    done = run([sys.executable, "-P", "-m", "zeroth.spec.kickstart"], input=text, timeout=_TIMEOUT)
+    done = run([sys.executable, "-P", "-m", _MODULE], input=text, timeout=_TIMEOUT)
     return document_from(done.stdout)
 
 

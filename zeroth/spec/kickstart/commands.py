@@ -1,16 +1,14 @@
-"""The command classes: stock ones of RHEL 10 restricted to our vocabulary, and our own. Reader's process only."""
+"""The command classes: stock ones of RHEL 10 restricted to our vocabulary. Reader's process only."""
 
 from __future__ import annotations
 
-import argparse
 import ipaddress
-from typing import Any, ClassVar
+from typing import Any
 
-from pykickstart.base import KickstartCommand
 from pykickstart.commands.clearpart import F28_ClearPart
 from pykickstart.commands.ignoredisk import F34_IgnoreDisk
 from pykickstart.commands.keyboard import F18_Keyboard
-from pykickstart.commands.network import RHEL10_Network
+from pykickstart.commands.network import F39_NetworkData, RHEL10_Network
 from pykickstart.commands.reboot import F23_Reboot
 from pykickstart.commands.rootpw import F37_RootPw
 from pykickstart.commands.sshkey import F22_SshKey, F38_SshKeyData
@@ -20,29 +18,14 @@ from pykickstart.options import KSOptionParser
 from pykickstart.version import RHEL10
 
 from zeroth.spec.kickstart.draft import Draft
-from zeroth.spec.kickstart.vocabulary import Command, command_named
+from zeroth.spec.kickstart.filling import Filling, Parsed, whole
+from zeroth.spec.kickstart.own import Zeroth_OnFailure, Zeroth_Reinstall, Zeroth_Xen
 from zeroth.spec.kickstart.words import Line
 
-__all__ = ["CLASSES", "DATA_CLASSES", "Filling"]
-
-Parsed = Any
-"""What pykickstart returns from ``parse``: the command itself, a data object or a namespace; it has no types."""
+__all__ = ["CLASSES", "DATA_CLASSES"]
 
 # pykickstart derives a command's name from what follows the underscore in its class's name.
 # ruff: noqa: N801
-
-
-class Filling:
-    """What all our commands have in common: no abbreviated options, and a way into the draft."""
-
-    def _getParser(self) -> KSOptionParser:  # noqa: N802 - pykickstart's name
-        parser = super()._getParser()  # type: ignore[misc]  # mixed into a pykickstart command
-        parser.allow_abbrev = False
-        return parser
-
-    def fill(self, draft: Draft, line: Line, parsed: Parsed) -> None:
-        """Put what one line said into the draft; ``parsed`` is what pykickstart made of the line."""
-        raise NotImplementedError
 
 
 class Zeroth_Keyboard(Filling, F18_Keyboard):
@@ -114,6 +97,14 @@ class Zeroth_SshKey(Filling, F22_SshKey):
         draft.append("root.ssh_keys", parsed.key, line, word)
 
 
+class Zeroth_NetworkData(F39_NetworkData):
+    """A line; unlike stock kickstart's, two that name no device are two."""
+
+    __eq__ = object.__eq__
+    __ne__ = object.__ne__
+    __hash__ = object.__hash__
+
+
 class Zeroth_Network(Filling, RHEL10_Network):
     """network"""
 
@@ -154,7 +145,7 @@ class Zeroth_Network(Filling, RHEL10_Network):
             draft.error(line, "the management network is always up", "Leave out --onboot.", line.value("--onboot"))
         if line.given("--vlanid"):
             word = line.value("--vlanid")
-            draft.put("management.vlan", _whole(draft, line, word.text, "--vlanid"), line, word)
+            draft.put("management.vlan", whole(draft, line, word.text, "--vlanid"), line, word)
         if line.given("--bridge"):
             draft.put("management.bridge", parsed.bridge, line, line.value("--bridge"))
         if parsed.nameserver:
@@ -185,13 +176,6 @@ class Zeroth_Network(Filling, RHEL10_Network):
                 draft.put("management.address.address", f"{address}/{prefix}", line, line.value("--ip"))
                 if parsed.gateway:
                     draft.put("management.address.gateway", parsed.gateway, line, line.value("--gateway"))
-
-
-def _whole(draft: Draft, line: Line, text: str, option: str) -> int | None:
-    if text.isascii() and text.isdigit() and len(text) <= 9:
-        return int(text)
-    draft.error(line, f"{option}: {text!r} is not a whole number", "", line.value(option))
-    return None
 
 
 def _address(draft: Draft, line: Line, text: str) -> str:
@@ -275,85 +259,6 @@ class Zeroth_Reboot(Filling, F23_Reboot):
         draft.put("end_action", action, line)
 
 
-class _Own(Filling, KickstartCommand):
-    """A command that stock kickstart does not have; its options are those of the vocabulary."""
-
-    removedKeywords: ClassVar[list[str]] = KickstartCommand.removedKeywords  # noqa: N815 - pykickstart's names
-    removedAttrs: ClassVar[list[str]] = KickstartCommand.removedAttrs  # noqa: N815
-    command: ClassVar[str]
-
-    def __init__(self, writePriority: int = 0, *args: object, **kwargs: object) -> None:  # noqa: N803
-        super().__init__(writePriority, *args, **kwargs)
-        self.op = self._getParser()
-
-    @property
-    def words(self) -> Command:
-        """The command's entry in the vocabulary."""
-        command = command_named(self.command)
-        assert command is not None
-        return command
-
-    def _getParser(self) -> KSOptionParser:  # noqa: N802
-        parser = KSOptionParser(prog=self.command, description=self.words.help, version=RHEL10)
-        parser.allow_abbrev = False
-        for option in self.words.options:
-            # "store" with a value, a switch without one.
-            more: dict[str, Any] = {} if option.value else {"action": "store_true"}
-            parser.add_argument(option.name, help=option.help, version=RHEL10, **more)
-        return parser
-
-    def parse(self, args: list[str]) -> argparse.Namespace:
-        """What the options said."""
-        parsed: argparse.Namespace = self.op.parse_args(args=args, lineno=self.lineno)
-        return parsed
-
-
-class Zeroth_Xen(_Own):
-    """xen"""
-
-    command = "xen"
-
-    def fill(self, draft: Draft, line: Line, parsed: Parsed) -> None:
-        """Set ``dom0``."""
-        if len(line.words) == 1:
-            draft.error(line, "xen says nothing", "As in: xen --dom0-mem=2G")
-        if parsed.dom0_mem is not None:
-            draft.put("dom0.memory", parsed.dom0_mem, line, line.value("--dom0-mem"))
-        if parsed.dom0_vcpus is not None:
-            draft.put("dom0.vcpus", _whole(draft, line, parsed.dom0_vcpus, "--dom0-vcpus"), line,
-                      line.value("--dom0-vcpus"))  # fmt: skip
-        for option, text in (("xen", parsed.xen_append), ("linux", parsed.dom0_append)):
-            given = "--xen-append" if option == "xen" else "--dom0-append"
-            for word in (text or "").split():
-                draft.append(f"dom0.{option}_append", word, line, line.value(given))
-        if parsed.serial is not None:
-            speed = None if parsed.serial == "none" else _whole(draft, line, parsed.serial, "--serial")
-            draft.put("dom0.serial", speed, line, line.value("--serial"))
-
-
-class Zeroth_OnFailure(_Own):
-    """onfailure"""
-
-    command = "onfailure"
-
-    def fill(self, draft: Draft, line: Line, parsed: Parsed) -> None:
-        """Set ``on_failure``."""
-        if parsed.shell == parsed.poweroff:
-            draft.error(line, "onfailure takes --shell or --poweroff, one of the two")
-            return
-        draft.put("on_failure", "shell" if parsed.shell else "poweroff", line, line.words[-1])
-
-
-class Zeroth_Reinstall(_Own):
-    """reinstall"""
-
-    command = "reinstall"
-
-    def fill(self, draft: Draft, line: Line, parsed: Parsed) -> None:
-        """Set ``reinstall``."""
-        draft.put("reinstall", True, line)
-
-
 CLASSES: dict[str, type[Filling]] = {
     "clearpart": Zeroth_ClearPart,
     "halt": Zeroth_Reboot,
@@ -371,4 +276,4 @@ CLASSES: dict[str, type[Filling]] = {
     "xen": Zeroth_Xen,
     "zerombr": Zeroth_ZeroMbr,
 }
-DATA_CLASSES: dict[str, type[Any]] = {"SshKeyData": Zeroth_SshKeyData}
+DATA_CLASSES: dict[str, type[Any]] = {"NetworkData": Zeroth_NetworkData, "SshKeyData": Zeroth_SshKeyData}

@@ -7,7 +7,7 @@ from dataclasses import asdict
 from typing import Any
 
 from zeroth.spec.kickstart.words import Line, Word
-from zeroth.spec.problems import FILE, Problem, Severity, Span
+from zeroth.spec.problems import FILE, MOST, Problem, Severity, Span
 
 __all__ = ["Draft"]
 
@@ -47,8 +47,14 @@ class Draft:
         self._mark((*parents, last, len(target[last]) - 1), line, word)
 
     def error(self, line: Line, message: str, hint: str = "", word: Word | None = None) -> None:
-        """Note a problem, at a word or at the line's command."""
-        self.problems.append(Problem(message, hint, span(line, word)))
+        """Note a problem, at a word or at the line's command; of very many, a few more than are reported."""
+        if len(self.problems) <= MOST:
+            self.problems.append(Problem(message, hint, span(line, word)))
+
+    @property
+    def full(self) -> bool:
+        """Whether there are so many problems that going on tells nobody anything."""
+        return len(self.problems) > MOST
 
     def as_json(self) -> dict[str, object]:
         """Plain data for :mod:`zeroth.spec.kickstart.client`."""

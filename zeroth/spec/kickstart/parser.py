@@ -18,14 +18,19 @@ from pykickstart.handlers.rhel10 import RHEL10Handler
 from pykickstart.parser import KickstartParser, PutBackIterator
 from pykickstart.version import RHEL10
 
-from zeroth.spec.kickstart.commands import CLASSES, DATA_CLASSES, Filling
+from zeroth.spec.kickstart.commands import CLASSES, DATA_CLASSES
 from zeroth.spec.kickstart.draft import Draft
+from zeroth.spec.kickstart.filling import Filling
 from zeroth.spec.kickstart.vocabulary import COMMANDS, INSTEAD, SECTIONS, Command, command_named
 from zeroth.spec.kickstart.words import Line, Word, cut
 from zeroth.spec.problems import closest
 
 __all__ = ["read"]
 
+# No sensible answer comes near these; a text that is not one shall not keep the reader busy (shlex takes time that
+# grows with the square of a word's length).
+_MOST_COMMANDS = 1000
+_LONGEST_LINE = 16384
 _NAMES = [name for command in COMMANDS for name in command.names]
 # rootpw's words are secret; no message repeats one.
 _SECRET = ("rootpw",)
@@ -40,7 +45,7 @@ class ZerothHandler(KickstartHandler):
         super().__init__()
         for name, command in CLASSES.items():
             self.registerCommand(name, command)
-        for name, data in {"NetworkData": RHEL10Handler.dataMap["NetworkData"], **DATA_CLASSES}.items():
+        for name, data in DATA_CLASSES.items():
             self.registerData(name, data)
 
 
@@ -52,6 +57,7 @@ class ZerothParser(KickstartParser):
         self.draft = Draft()
         self._lines: dict[int, Line] = {}
         self._first: dict[int, Line] = {}
+        self._too_many_commands = False
 
     def setupSections(self) -> None:  # noqa: N802 - pykickstart's name
         """No section is supported yet; :meth:`_sift` refuses them. One that is will be registered here."""
@@ -72,6 +78,8 @@ class ZerothParser(KickstartParser):
 
     def handleCommand(self, lineno: int, args: list[str]) -> None:  # noqa: N802 - pykickstart's name
         """Check one command line, have pykickstart parse it, and keep what it said or what is wrong."""
+        if self.draft.full:
+            return
         line = self._lines[lineno]
         before = len(self.draft.problems)
         command = command_named(args[0])
@@ -232,8 +240,18 @@ class ZerothParser(KickstartParser):
     def _sifted(self, number: int, text: str) -> str:
         if text.isspace() or text.lstrip().startswith("#"):
             return text
+        if self.draft.full:
+            return "\n"
         start = len(text) - len(text.lstrip()) + 1
         whole = Line(number, (Word("", start, len(text.rstrip()) + 1),))
+        if len(text) > _LONGEST_LINE or len(self._lines) >= _MOST_COMMANDS:
+            too = (
+                "the line is too long"
+                if len(text) > _LONGEST_LINE
+                else f"there are more than {_MOST_COMMANDS} commands"
+            )
+            self.draft.error(whole, too, "Is it the right file?")
+            return "\n"
         try:
             # Without its end: a backslash before it would make it part of a word.
             words = cut(text.removesuffix("\n"))
