@@ -23,6 +23,7 @@ from images.steps import Steps
 from images.tools import ToolsTree
 from zeroth import progress
 from zeroth.errors import ExitCode, UserError
+from zeroth.spec import AnswerText, load_answer
 from zeroth.system.files import atomic_write
 from zeroth.system.size import Size
 
@@ -60,6 +61,9 @@ def build(config: BuildConfig, stream: progress.Stream) -> Published:
     """
     with stream.step("Build") as report, _session(config, stream, report) as session:
         element_hooks(config.elements)
+        if config.answer is not None:
+            # An installation that nobody watches is no place to find a mistake.
+            load_answer(AnswerText.from_file(config.answer))
         steps = session.steps()
         iso = steps.iso()
         targets = [iso, steps.root(), steps.boot(), steps.manifest()]

@@ -9,7 +9,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from images.bootstrap import PackagePool, bootstrap
+from images.bootstrap import bootstrap
 from images.config import COMPONENTS, SUITE, BuildConfig
 from images.customise import ELEMENTS, customise
 from images.graph import Results, Step
@@ -20,6 +20,7 @@ from images.manifest import image_manifest
 from images.media import make_iso
 from images.pack import BLOCK_SIZE, boot_files, root_image
 from images.packages import PackageList, read_list
+from images.pool import PackagePool
 from images.tools import ToolsTree
 from images.wheels import NOT_IN_DEBIAN, ROOMS, locked, room_sources, room_wheel, third_party_wheels
 from zeroth import progress

@@ -14,7 +14,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 from jinja2 import UndefinedError
 
-from images.bootstrap import PackagePool, _explained, _Meter
 from images.cli import image
 from images.config import BuildConfig, Profile, checkout
 from images.customise import element_hooks
@@ -22,7 +21,9 @@ from images.index import PackageIndex, _explain
 from images.log import BuildLog
 from images.manifest import installed_packages
 from images.media import entries, kernel_arguments
+from images.meter import Meter, explained
 from images.packages import PackageList, read_list
+from images.pool import PackagePool
 from images.publish import _place
 from images.render import render
 from images.steps import Steps, answer_name
@@ -123,25 +124,32 @@ def test_the_pool_keeps_what_was_downloaded(tmp_path: Path) -> None:
 
 def test_the_meter_follows_apt_to_the_end() -> None:
     seen: list[float] = []
-    meter = _Meter(seen.append)
-    meter.read("Setting up before-any-count (1) ...")
-    for count in (2, 3):
+    meter = Meter(seen.append)
+    for phase, count in (("I: installing essential packages...", 2), ("I: installing remaining packages...", 3)):
+        meter.read(phase)
         meter.read(f"0 upgraded, {count} newly installed, 0 to remove and 0 not upgraded.")
-        for number in range(count):
-            meter.read(f"Unpacking p{number} (1) ...")
-            meter.read(f"Setting up p{number} (1) ...")
-    assert seen
-    assert all(0 < fraction < 1 for fraction in seen)
+        for act in ("Unpacking", "Setting up"):
+            for number in range(count):
+                meter.read(f"{act} p{number} (1) ...")
+    assert seen == sorted(set(seen))
+    assert 0 < seen[0] < 0.2
     assert seen[-1] == pytest.approx(0.99)
 
 
-@given(st.lists(st.sampled_from(["Get:1 http://x", "Unpacking a", "Setting up a", "9 newly installed", "other"])))
+@given(
+    st.lists(
+        st.sampled_from(
+            ["Get:1 http://x", "Unpacking a", "Setting up a", "9 newly installed", "I: extracting archives"]
+        )
+    )
+)
 def test_the_meter_stays_within_bounds(lines: list[str]) -> None:
     seen: list[float] = []
-    meter = _Meter(seen.append)
+    meter = Meter(seen.append)
     for line in lines:
         meter.read(line)
     assert all(0 <= fraction < 1 for fraction in seen)
+    assert seen == sorted(seen)
 
 
 @pytest.mark.parametrize(
@@ -175,7 +183,7 @@ def test_trouble_with_mirrors_is_told_apart(stderr: str, message: str) -> None:
     ],
 )
 def test_a_failed_transaction_is_explained(output: str, message: str, hint: str) -> None:
-    error = _explained(CommandFailed(Completed(("unshare", "x" * 5000), 25, output, "")))
+    error = explained(CommandFailed(Completed(("unshare", "x" * 5000), 25, output, "")))
     assert message in error.message
     assert hint in error.hint
     assert "xxx" not in error.message
