@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import grp
 import os
+import pwd
 import socket
 from collections.abc import Sequence
 from pathlib import Path
@@ -37,6 +38,9 @@ class System(Protocol):
 
     def remove(self, path: Path) -> None:
         """Remove a file, if it is there."""
+
+    def give(self, path: Path, user: str) -> None:
+        """Make a file the user's and his group's."""
 
     def set_hostname(self, name: str) -> None:
         """Name the running kernel."""
@@ -90,10 +94,24 @@ class LiveSystem:
             path.unlink()
             fsync_directory(path.parent)
 
+    def give(self, path: Path, user: str) -> None:
+        """Make a file (not what a link in its place points to) the user's and his group's."""
+        os.chown(path, self.user_id(user), self.group_id(user), follow_symlinks=False)
+
     def set_hostname(self, name: str) -> None:
         """Name the running kernel."""
         if socket.gethostname() != name:
             socket.sethostname(name)
+
+    def user_id(self, name: str) -> int:
+        """The id of a system user.
+
+        :raises UserError: when the image has no such user.
+        """
+        try:
+            return pwd.getpwnam(name).pw_uid
+        except KeyError:
+            raise _absent("user", name) from None
 
     def group_id(self, name: str) -> int:
         """The id of a system group.
@@ -103,8 +121,12 @@ class LiveSystem:
         try:
             return grp.getgrnam(name).gr_gid
         except KeyError:
-            raise UserError(
-                f"this image has no group {name!r}",
-                "The image is damaged or incomplete (systemd-sysusers makes the group): install again.",
-                code=ExitCode.MACHINE,
-            ) from None
+            raise _absent("group", name) from None
+
+
+def _absent(kind: str, name: str) -> UserError:
+    return UserError(
+        f"this image has no {kind} {name!r}",
+        f"The image is damaged or incomplete (systemd-sysusers makes the {kind}): install again.",
+        code=ExitCode.MACHINE,
+    )

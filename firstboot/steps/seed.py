@@ -7,12 +7,17 @@ from hostagent.store import Store
 from hostagent.store.seed import ManagementSeed, SeedHost, seed
 from zeroth.spec.model import StaticAddress
 
-__all__ = ["SEED"]
+__all__ = ["AGENT_USER", "SEED"]
+
+AGENT_USER = "zeroth"
 
 
 def _apply(context: Context) -> str:
     with Store(context.paths.store) as store:
         seed(store, _host(context))
+    # The agent does not run as root.
+    for path in sorted(context.paths.store_folder.glob(f"{context.paths.store.name}*")):
+        context.system.give(path, AGENT_USER)
     return ""
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from ipaddress import IPv4Address, IPv4Interface
 from pathlib import Path
 
@@ -259,3 +260,23 @@ def test_a_power_cut_does_not_lose_the_state_to_go_back_to(cut: int, works: bool
             assert machine.observe().link("mgmt0") is not None
         else:
             assert machine.observe() == before
+
+
+@pytest.mark.parametrize("text", ["", "{", '{"bridges": 3}'])
+def test_a_damaged_saved_state_is_not_gone_back_to(tmp_path: Path, text: str) -> None:
+    undo = tmp_path / "undo"
+    undo.write_text(text)
+    assert reconcile(ModelMachine((ETH0,)), ManagementNetwork(), undo, wait=Clock().wait()).actions
+    assert not undo.exists()
+
+
+def test_a_saved_state_of_somebody_else_is_not_gone_back_to(tmp_path: Path) -> None:
+    undo = tmp_path / "undo"
+    undo.write_text(to_json(State(files={"10-zeroth-evil.network": "[Match]\n"})))
+    if os.geteuid() != 0:
+        pytest.skip("only root can give files away")
+    os.chown(undo, 65534, 65534)
+    machine = ModelMachine((ETH0,), lease=None)
+    with pytest.raises(UserError):
+        reconcile(machine, ManagementNetwork(), undo, wait=Clock().wait())
+    assert machine.files == {}

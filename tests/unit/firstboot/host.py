@@ -50,6 +50,7 @@ class Programs(LiveSystem):
     count: int = 0
     calls: list[tuple[tuple[str, ...], str | None]] = field(default_factory=list)
     hostname: str = ""
+    given: list[str] = field(default_factory=list)
     refuses: dict[str, str] = field(default_factory=dict)
     units: dict[str, str] = field(default_factory=dict)
 
@@ -72,6 +73,10 @@ class Programs(LiveSystem):
 
     def remove(self, path: Path) -> None:
         self._at(lambda: LiveSystem.remove(self, path))
+
+    def give(self, path: Path, user: str) -> None:
+        assert user == "zeroth"
+        self._at(lambda: self.given.append(path.name))
 
     def set_hostname(self, name: str) -> None:
         self.hostname = name

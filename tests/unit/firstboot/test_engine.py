@@ -66,6 +66,7 @@ def test_an_installed_image_becomes_the_host_of_its_answer(host: Host) -> None:
 def test_the_store_is_seeded(host: Host) -> None:
     host.boot()
     identity = json.loads(host.paths.identity.read_text())
+    assert host.programs.given == ["store.db", "store.db.lock"]
     with Store(host.paths.store) as store:
         pool = store.get("pool", store.only("pool"))
         this = store.get("host", store.only("host"))

@@ -6,6 +6,7 @@ try starts from the same saved state and not from something half made.
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -151,10 +152,18 @@ def _with_carriers(machine: NetworkDoor, observed: Observed, management: Managem
 
 
 def _saved(undo_file: Path) -> State | None:
+    # The folder is shared with the agent, which must not be able to tell root what to go back to.
     try:
-        return state_from_json(undo_file.read_text())
-    except (FileNotFoundError, ValidationError):
+        descriptor = os.open(undo_file, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+    except OSError:
         return None
+    with os.fdopen(descriptor) as file:
+        if os.fstat(descriptor).st_uid != os.geteuid():
+            return None
+        try:
+            return state_from_json(file.read())
+        except (ValidationError, UnicodeDecodeError):
+            return None
 
 
 def wait_for_address(machine: NetworkDoor, management: ManagementNetwork, wait: Wait) -> tuple[Link, IPv4Interface]:
