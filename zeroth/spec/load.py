@@ -74,7 +74,11 @@ def _any_error(problems: list[Problem]) -> bool:
 
 
 def _document(answer: AnswerText) -> Document:
-    if len(answer.text.encode("utf-8", "surrogatepass")) > SIZE_LIMIT:
+    try:
+        size = len(answer.text.encode())
+    except UnicodeEncodeError:
+        raise AnswerErrors(answer.name, [Problem("the text holds half a character (a lone surrogate)")]) from None
+    if size > SIZE_LIMIT:
         raise AnswerErrors(answer.name, [Problem("the file is larger than 1 MiB", "This is not an answer file.")])
     if "\0" in answer.text:
         raise AnswerErrors(answer.name, [Problem("this is a binary file, not text", "Is it the right file?")])

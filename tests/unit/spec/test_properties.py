@@ -65,6 +65,7 @@ def _read(text: str, name: str) -> HostSpec | None:
 @example("rootpw -- --x")
 @example("xen --dom0-mem=" + "9" * 5000)
 @example("network --hostname=x --vlanid=²")
+@example("network --hostname=\ud800")
 def test_any_kickstart_is_read_or_refused(text: str) -> None:
     _read(text, "answer.ks")
 
@@ -88,6 +89,9 @@ def test_any_yaml_is_read_or_refused(text: str) -> None:
 @given(st.text() | damaged(_goods("json")))
 @example("[" * 100_000)
 @example('{"hostname": "\ud800"}')
+@example('{"hostname": "\\ud800", "root": {"password": "\\ud800", "ssh_keys": ["\\ud800", "\\u0000"]}}')
+@example('{"hostname": "x", "root": {"password": "\\ud800"}}')
+@example('{"hostname": "x", "root": {"password": "a\\u0000"}}')
 @example('{"dom0": {"vcpus": 1e999, "serial": ' + "9" * 5000 + "}}")
 @example('{"hostname": {"hostname": {"a": []}}, "root": null}')
 def test_any_json_is_read_or_refused(text: str) -> None:
