@@ -30,6 +30,8 @@ _COMMON = (
 EFI_MODULES = (*_COMMON.split(), "efi_gop", "efi_uga", "efifwsetup", "lsefi")
 BIOS_MODULES = (*_COMMON.split(), "biosdisk", "drivemap", "vbe", "vga")
 _ESP_TYPE = "C12A7328-F81F-11D2-BA4B-00A0C93EC93B"
+# The kernel writes to all consoles, and what reads from "the console" uses the last.
+SCREEN = "console=ttyS0,115200n8 console=tty0"
 SERIAL = "console=tty0 console=ttyS0,115200n8"
 
 
@@ -44,8 +46,11 @@ class MenuEntry:
 
 
 def kernel_arguments(mode: str, *, serial: bool = False) -> str:
-    """The kernel command line for a mode of the root image."""
-    return f"boot=zeroth zeroth.mode={mode} {SERIAL if serial else 'console=tty0'}"
+    """The kernel command line for a mode of the root image.
+
+    :param serial: the first serial port is the main console, and not the screen.
+    """
+    return f"boot=zeroth zeroth.mode={mode} {SERIAL if serial else SCREEN}"
 
 
 def entries() -> list[MenuEntry]:
