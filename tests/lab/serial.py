@@ -23,7 +23,8 @@ class SerialTimeout(Exception):
 
 def plain(raw: bytes) -> str:
     """Text without escape sequences, with ``\\n`` line ends."""
-    return _ESCAPES.sub("", raw.decode("utf-8", "replace")).replace("\r\n", "\n").replace("\r", "\n")
+    # Xen adds a carriage return of its own to dom0's.
+    return re.sub(r"\r+\n?", "\n", _ESCAPES.sub("", raw.decode("utf-8", "replace")))
 
 
 class Serial:

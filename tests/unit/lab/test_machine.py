@@ -64,7 +64,10 @@ def test_ports_are_free_and_differ() -> None:
 
 
 def test_plain_text_of_a_console() -> None:
-    assert plain(b"\x1b]104\x07\x1b[0;32m  OK  \x1b[0m Started\r\n\x1b[?25l\x1b(Bnext\r") == "  OK   Started\nnext\n"
+    assert (
+        plain(b"\x1b]104\x07\x1b[0;32m  OK  \x1b[0m Started\r\n\x1b[?25l\x1b(Bnext\r\r\nlast\r")
+        == "  OK   Started\nnext\nlast\n"
+    )
 
 
 def test_waiting_finds_each_line_once(tmp_path: Path) -> None:
