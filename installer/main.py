@@ -28,7 +28,7 @@ from zeroth.spec.load import load_answer
 from zeroth.spec.model import EndAction, HostSpec, OnFailure
 from zeroth.spec.sources import ANSWER_LABEL, find_answer
 from zeroth.spec.volumes import LiveVolumes
-from zeroth.system.block import mounted, partition_path
+from zeroth.system.block import exclusive, mounted, partition_path
 from zeroth.system.facts import Machine
 from zeroth.system.live import LiveMachine
 from zeroth.system.run import run
@@ -189,9 +189,11 @@ class Session:
         """Copy the log onto the target's log partition, if this run got as far as to make one."""
         if self._begun is None:
             return
-        device = partition_path(Path(self._begun.disk.path), Part.LOG)
+        disk = Path(self._begun.disk.path)
+        device = partition_path(disk, Part.LOG)
         try:
-            with mounted(device, self.places.mounts / "log") as folder:
+            # Locked: udev re-reads the table of a disk that was written to, and the partitions are gone for a moment.
+            with exclusive(disk), mounted(device, self.places.mounts / "log") as folder:
                 target = folder / "zeroth" / "install.log"
                 target.parent.mkdir(mode=0o750, exist_ok=True)
                 with target.open("ab") as file:

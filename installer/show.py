@@ -68,7 +68,7 @@ def _show_plan(console: Console, plan: InstallPlan) -> None:
         _say(console, "The disk is empty; nothing is lost.")
     table = _table("", "step", "from MiB", "MiB")
     for number, action in enumerate(plan.actions, 1):
-        start, size = (f"{action.start / 2**20:.0f}", _mib(action.size)) if action.size else ("-", "-")
+        start, size = (str(action.start >> 20), _mib(action.size)) if action.size else ("-", "-")
         table.add_row(str(number), action.title, start, size)
     table.columns[2].justify = table.columns[3].justify = "right"
     console.print(table)

@@ -21,10 +21,11 @@ from tests.unit.installer.machines import DIGEST, MACHINE, machine, spec
 from zeroth.deploy.esp import Esp
 from zeroth.deploy.journal import read_journal
 from zeroth.deploy.layout import InstallId, Part
+from zeroth.deploy.marker import clear_marker
 from zeroth.errors import UserError
 from zeroth.progress import Step, Stream
 from zeroth.spec.model import HostSpec
-from zeroth.system.block import mounted, partition_path
+from zeroth.system.block import flush, mounted, partition_path
 from zeroth.system.facts import FirmwareFacts
 from zeroth.system.size import GIB, MIB
 
@@ -191,6 +192,32 @@ def test_a_foreign_disk_with_consent_goes_on_too(disk: LoopDisk, image: InstallI
     _run(_application(disk, image, answer))
     _check_installed(disk, image)
     assert {sign.type for sign in disk.facts().signatures} == {"PMBR", "gpt"}
+
+
+SECTOR = 512
+PRIMARY, ENTRIES, BACKUP = slice(SECTOR, 2 * SECTOR), slice(2 * SECTOR, 34 * SECTOR), slice(-33 * SECTOR, None)
+
+
+@pytest.mark.parametrize(
+    "lost",
+    [(PRIMARY,), (ENTRIES,), (BACKUP,), (PRIMARY, BACKUP), (ENTRIES, BACKUP), (PRIMARY, ENTRIES, BACKUP)],
+    ids=["header", "entries", "backup", "header+backup", "entries+backup", "all"],
+)
+def test_a_table_that_was_cut_off_half_written(disk: LoopDisk, image: InstallImage, lost: tuple[slice, ...]) -> None:
+    first = _application(disk, image)
+    _fail_at(first, ActionKind.TABLE, after=True)
+    with pytest.raises(Fault):
+        _run(first)
+    with disk.node.open("r+b", buffering=0) as file:
+        for place in lost:
+            start, end, _ = place.indices(16 * GIB)
+            file.seek(start)
+            file.write(bytes(end - start))
+    flush(disk.node)
+    assert _application(disk, image).plan.resumes == "installing"
+    # What has no mark needs consent, whatever is left of the table.
+    clear_marker(disk.node)
+    assert isinstance(_outcome(disk, image), Refused)
 
 
 def test_an_image_that_changes_under_way(disk: LoopDisk, image: InstallImage, tmp_path: Path) -> None:
