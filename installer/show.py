@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from rich import box
 from rich.console import Console
+from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
@@ -63,7 +64,7 @@ def _show_plan(console: Console, plan: InstallPlan) -> None:
     elif plan.destroys:
         _say(console, "WILL BE DESTROYED, as the answer allows:")
         for phrase in plan.destroys:
-            _say(console, f"  - {phrase}")
+            _say(console, f"- {phrase}", indent=2)
     else:
         _say(console, "The disk is empty; nothing is lost.")
     table = _table("", "step", "from MiB", "MiB")
@@ -80,9 +81,9 @@ def _show_plan(console: Console, plan: InstallPlan) -> None:
 def _show_refused(console: Console, refused: Refused) -> None:
     _say(console, "Nothing is installed, and nothing was written:")
     for problem in refused.problems:
-        _say(console, f"  * {problem.message}")
+        _say(console, f"* {problem.message}", indent=2)
         if problem.hint:
-            _say(console, f"    {problem.hint}")
+            _say(console, problem.hint, indent=4)
     _show_verdicts(console, refused.verdicts)
 
 
@@ -118,5 +119,5 @@ def _table(*headings: str) -> Table:
     return table
 
 
-def _say(console: Console, text: str) -> None:
-    console.print(Text(printable(text)))
+def _say(console: Console, text: str, *, indent: int = 0) -> None:
+    console.print(Padding(Text(printable(text)), (0, 0, 0, indent), expand=False))
