@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from images.config import ARCHITECTURE, BuildConfig
 from images.graph import Results, Step
@@ -37,20 +38,21 @@ def publish(config: BuildConfig, results: Results, iso: Step) -> Published:
     """Put the results of a build into ``dist/``. What is there already stays as it is."""
     dist = config.dist
     name = f"zeroth-{config.version}-{ARCHITECTURE}.iso"
-    netboot = {path.name: path for step in ("root", "boot") for path in results[step].iterdir()}
+    manifest = json.loads((results["manifest"] / "manifest.json").read_text())
+    netboot = {path.name: path for step in ("root", "boot", "manifest") for path in results[step].iterdir()}
     netboot.pop("root.squashfs.sha256")
     files = {name: results["iso"] / "zeroth.iso"} | {f"netboot/{key}": path for key, path in sorted(netboot.items())}
     # A list, not a generator: every file has to be placed.
     kept = [_place(source, dist / target) for target, source in files.items()]
-    script = render("boot.ipxe.j2", product="zeroth", version=config.version, arguments=kernel_arguments("install"))
-    kept.append(_write(dist / "netboot" / "boot.ipxe", script))
+    for text_name, text in _netboot_texts(config, netboot, manifest).items():
+        kept.append(_write(dist / "netboot" / text_name, text))
+        files[f"netboot/{text_name}"] = dist / "netboot" / text_name
     link = dist / "zeroth.iso"
     if not link.is_symlink() or link.readlink() != Path(name):
         link.unlink(missing_ok=True)
         link.symlink_to(name)
-    manifest = json.loads((results["manifest"] / "manifest.json").read_text())
     if not all(kept) or not (dist / "manifest.json").is_file() or not (dist / "SHA256SUMS").is_file():
-        artefacts = {target: describe(dist / target) for target in (*files, "netboot/boot.ipxe")}
+        artefacts = {target: describe(dist / target) for target in files}
         full = {**manifest, "artefacts": artefacts, "inputs": _inputs(iso), "source": _source(config.root)}
         atomic_write(dist / "manifest.json", json.dumps(full, indent=1, sort_keys=True) + "\n")
         sums = {target: item["sha256"] for target, item in artefacts.items()}
@@ -58,6 +60,17 @@ def publish(config: BuildConfig, results: Results, iso: Step) -> Published:
         atomic_write(dist / "SHA256SUMS", "".join(f"{sums[target]}  {target}\n" for target in sorted(sums)))
     reservations = () if manifest["security_updates"] else ("it was made without Debian's security updates",)
     return Published(dist / name, reservations)
+
+
+def _netboot_texts(config: BuildConfig, files: Mapping[str, Path], manifest: Mapping[str, Any]) -> dict[str, str]:
+    """The texts of the netboot tree: what a medium has as SHA256SUMS, and the script for iPXE."""
+    sums = {name: item["sha256"] for name, item in manifest["files"].items()}
+    sums["manifest.json"] = sha256_file(files["manifest.json"])
+    script = render(
+        "boot.ipxe.j2", product="zeroth", version=config.version, arguments=kernel_arguments("install"),
+        files=[*sorted(sums), "SHA256SUMS"],
+    )  # fmt: skip
+    return {"SHA256SUMS": "".join(f"{sums[name]}  {name}\n" for name in sorted(sums)), "boot.ipxe": script}
 
 
 def _write(path: Path, text: str) -> bool:

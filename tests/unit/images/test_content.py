@@ -17,19 +17,20 @@ from jinja2 import UndefinedError
 from images.cli import image
 from images.config import BuildConfig, Profile, checkout
 from images.customise import element_hooks
+from images.graph import Step
 from images.index import PackageIndex, _explain
 from images.log import BuildLog
-from images.manifest import installed_packages
+from images.manifest import describe, installed_packages
 from images.media import entries, kernel_arguments
 from images.meter import Meter, explained
 from images.packages import PackageList, read_list
 from images.pool import PackagePool
-from images.publish import _place
+from images.publish import _place, publish
 from images.render import render
 from images.steps import Steps, answer_name
 from images.wheels import NOT_IN_DEBIAN, ROOMS, locked, room_sources
 from zeroth.errors import ExitCode, UserError
-from zeroth.system.run import CommandFailed, Completed
+from zeroth.system.run import CommandFailed, Completed, run
 
 ROOT = checkout()
 PACKAGES = """\
@@ -240,11 +241,39 @@ def test_the_boot_menu_follows_the_contract() -> None:
     assert len(set(hotkeys)) == len(hotkeys)
 
 
-def test_the_netboot_script_names_files_beside_it() -> None:
-    script = render("boot.ipxe.j2", product="zeroth", version="1", arguments=kernel_arguments("install"))
+def test_published_netboot_tree_is_complete(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    results = {name: tmp_path / name for name in ("root", "boot", "manifest", "iso")}
+    for folder in results.values():
+        folder.mkdir()
+    contents = {
+        "root/root.squashfs": "r", "root/root.squashfs.sha256": "s",
+        "boot/vmlinuz": "v", "boot/initrd.img": "i", "boot/xen.gz": "x", "iso/zeroth.iso": "o",
+    }  # fmt: skip
+    for name, text in contents.items():
+        (tmp_path / name).write_text(text)
+    made = [tmp_path / name for name in contents if name.startswith(("root/", "boot/")) and "sha256" not in name]
+    document = {"security_updates": False, "files": {path.name: describe(path) for path in made}}
+    (tmp_path / "manifest" / "manifest.json").write_text(json.dumps(document))
+    monkeypatch.setattr(BuildConfig, "dist", tmp_path / "dist")
+    config = BuildConfig(ROOT)
+    published = publish(config, results, Step("iso", "ISO", {}, lambda *_: None))
+    assert published.iso.read_text() == (tmp_path / "dist" / "zeroth.iso").read_text() == "o"
+    assert published.reservations
+    for folder in (tmp_path / "dist", tmp_path / "dist" / "netboot"):
+        run(["sha256sum", "--check", "--strict", "SHA256SUMS"], cwd=folder)
+    netboot = {path.name for path in (tmp_path / "dist" / "netboot").iterdir()}
+    script = (tmp_path / "dist" / "netboot" / "boot.ipxe").read_text()
     assert script.startswith("#!ipxe\n")
     assert "boot=zeroth zeroth.mode=install" in script
     assert "://" not in script
+    fetched = re.findall(r"^(?:kernel|initrd) (\S+)", script, re.MULTILINE)
+    assert set(fetched) == netboot - {"boot.ipxe"}
+    on_a_medium = re.findall(r"^initrd (\S+) /zeroth/(\S+)", script, re.MULTILINE)
+    assert {name for name, _ in on_a_medium} == netboot - {"boot.ipxe"}
+    assert all(name == inside for name, inside in on_a_medium)
+    before = (tmp_path / "dist" / "manifest.json").stat().st_mtime_ns
+    publish(config, results, Step("iso", "ISO", {}, lambda *_: None))
+    assert (tmp_path / "dist" / "manifest.json").stat().st_mtime_ns == before
 
 
 def test_a_template_without_its_values_is_an_error() -> None:
