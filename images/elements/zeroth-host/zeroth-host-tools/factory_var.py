@@ -31,7 +31,9 @@ DROPPED = (
     "lib/ucf",
     "lib/vim",
     "lib/xml-core",
-    "log",
+    "log/apt",
+    "log/journal",
+    "log/runit",
     "tmp",
 )
 """What only package maintenance at build time needs, or what systemd makes itself."""
@@ -89,6 +91,10 @@ def main(root: Path = Path("/")) -> None:
             shutil.rmtree(path)
         else:
             path.unlink(missing_ok=True)
+    for path in (var / "log").rglob("*"):
+        # Of the logs only the folders are kept: some daemons do not start without theirs.
+        if not path.is_dir() or path.is_symlink():
+            path.unlink()
     taken = declared([path.read_text() for path in sorted(rules.glob("*.conf"))])
     lines = ["# Made at image build from what the packages put into /var; the files are in /usr/share/factory/var."]
     for path in sorted(var.rglob("*")):
