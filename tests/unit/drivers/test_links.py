@@ -70,7 +70,7 @@ def test_links_of_a_namespace(namespace: str) -> None:
 
 @pytest.fixture
 def sysfs(tmp_path: Path) -> Path:
-    """Four devices as the kernel shows them: a card, a virtual function of it, a guest's interface, a bridge."""
+    """Devices as the kernel shows them: a card, a virtual function, both ends of Xen's interfaces, a bridge."""
 
     def device(name: str, subsystem: str, driver: str, **attributes: str) -> Path:
         folder = tmp_path / "class" / name
@@ -90,6 +90,7 @@ def sysfs(tmp_path: Path) -> Path:
     function = device("eth0v1", "pci", "igbvf")
     (function / "device" / "physfn").symlink_to(tmp_path / "devices")
     device("vif1.0", "xen-backend", "vif")
+    device("enX1", "xen", "vif")
     device("xenbr0", "", "", addr_assign_type="3", speed="-1")
     device("ppp0", "pci", "ppp", type="512")
     return tmp_path / "class"
@@ -98,7 +99,7 @@ def sysfs(tmp_path: Path) -> Path:
 def test_only_a_card_is_physical(sysfs: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     shown: list[dict[str, Any]] = [
         {"ifname": name, "address": "52:54:00:00:00:0A", "flags": ["UP"], "mtu": 9000, "addr_info": []}
-        for name in ("eth0", "eth0v1", "vif1.0", "xenbr0", "ppp0")
+        for name in ("eth0", "eth0v1", "vif1.0", "xenbr0", "ppp0", "enX1")
     ]
     shown[3]["permaddr"] = "52:54:00:00:00:0B"
 
@@ -108,7 +109,7 @@ def test_only_a_card_is_physical(sysfs: Path, monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.setattr(links, "run", lambda argv: Ran())
     monkeypatch.setattr(links, "networkd_links", dict)
     found = {link.name: link for link in links.observe_links(sysfs)}
-    assert set(found) == {"eth0", "eth0v1", "vif1.0", "xenbr0"}
+    assert set(found) == {"eth0", "eth0v1", "vif1.0", "xenbr0", "enX1"}
     assert [name for name, link in found.items() if link.physical] == ["eth0"]
     card = found["eth0"]
     assert (card.driver, card.speed, card.mtu, card.carrier) == ("igb", 10000, 9000, True)
