@@ -85,14 +85,11 @@ def _is_physical(folder: Path) -> bool:
     device = folder / "device"
     if not device.exists():
         return False
-    # A guest's interface (xen-backend), a virtual function and a wireless card are devices too, but no uplink. Nor is a
-    # frontend (xen): QEMU as dom0's disk backend gives dom0 one that leads nowhere but to QEMU itself.
-    subsystem = (device / "subsystem").resolve().name
-    return (
-        subsystem not in ("xen", "xen-backend")
-        and not (device / "physfn").exists()
-        and not (folder / "phy80211").exists()
-    )
+    # A guest's interface (xen-backend), a virtual function and a wireless card are devices too, but no uplink. Nor is
+    # a frontend (xen): QEMU as dom0's disk backend gives dom0 one that leads nowhere but to QEMU itself.
+    if (device / "subsystem").resolve().name in ("xen", "xen-backend"):
+        return False
+    return not (device / "physfn").exists() and not (folder / "phy80211").exists()
 
 
 def _bus(device: Path) -> str:
