@@ -59,7 +59,8 @@ def main(jobs: int) -> None:
 @cli.command("run")
 @click.argument("names", nargs=-1)
 @click.option("--jobs", default=2, show_default=True, help="Scenarios at a time.")
-def run_(names: Sequence[str], jobs: int) -> None:
+@click.option("--patience", default=1.0, show_default=True, help="Wait so many times as long: for a busy machine.")
+def run_(names: Sequence[str], jobs: int, patience: float) -> None:
     """Run the named scenarios, or all (make lab).
 
     \b
@@ -69,7 +70,7 @@ def run_(names: Sequence[str], jobs: int) -> None:
     """
     _needs_iso()
     prepare()
-    _finish(select([word for name in names for word in name.split(",")]), _console(), jobs, [])
+    _finish(select([word for name in names for word in name.split(",")]), _console(), jobs, [], patience)
 
 
 @cli.command()
@@ -103,9 +104,15 @@ def _needs_iso() -> None:
         raise UserError(f"there is no {ISO.relative_to(ROOT)} to boot", "Run `make iso` first.")
 
 
-def _finish(scenarios: list[Scenario], console: Console, jobs: int, parts: list[tuple[str, float]]) -> None:
+def _finish(
+    scenarios: list[Scenario],
+    console: Console,
+    jobs: int,
+    parts: list[tuple[str, float]],
+    patience: float = 1.0,
+) -> None:
     started = time.monotonic()
-    results = run_all(scenarios, console, jobs)
+    results = run_all(scenarios, console, jobs, patience)
     parts.append(("boots, all together", time.monotonic() - started))
     if not print_results(results, console, parts):
         sys.exit(1)

@@ -55,6 +55,8 @@ class Host:
         # Names of Unix sockets hold 107 bytes: a checkout deep in a tree has longer ones.
         self._sockets = TemporaryDirectory(prefix="lab-")
         sockets = Path(self._sockets.name)
+        self._ssh_path = sockets / "ssh"
+        self._ssh_masters: list[Child] = []
         self.serial = Serial(folder / "serial.log", sockets / "serial")
         words = command_line(
             machine,
@@ -109,10 +111,7 @@ class Host:
     ) -> Completed:
         """The same, with the exit status, and optionally something on its standard input."""
         try:
-            return run(
-                ["ssh", *_SSH_OPTIONS, "-i", test_key(), "-p", str(self.forwards[22]), "root@127.0.0.1", command],
-                timeout=seconds, ok=ok, input=send,
-            )  # fmt: skip
+            return run([*self._ssh_words(), "root@127.0.0.1", command], timeout=seconds, ok=ok, input=send)
         except CommandFailed as error:
             raise LabError(f"in the guest: {command}\n{error}") from None
 
@@ -132,7 +131,17 @@ class Host:
                     raise LabError(f"ssh did not answer within {seconds:g} s: {error}") from None
                 time.sleep(1)
             else:
-                return
+                break
+        # One connection for all later commands: logging in anew takes an emulated machine seconds each time.
+        master = Child([*self._ssh_words(), "-M", "-N", "root@127.0.0.1"], self.folder / "ssh.log")
+        self._ssh_masters.append(master)
+        while not self._ssh_path.exists() and master.status() is None and time.monotonic() < end:
+            time.sleep(0.2)
+
+    def _ssh_words(self) -> list[str]:
+        """The ssh command; it goes over the shared connection where there is one."""
+        place = ["-i", str(test_key()), "-p", str(self.forwards[22]), "-S", str(self._ssh_path)]
+        return ["ssh", *_SSH_OPTIONS, *place]
 
     def put(self, source: Path, target: str) -> None:
         """Copy a file into the guest."""
@@ -166,6 +175,8 @@ class Host:
     def kill(self) -> None:
         """Pull the plug. What the guest wrote stays; for power cuts see :mod:`tests.lab.blklog`."""
         self.serial.close()
+        for master in self._ssh_masters:
+            master.end()
         try:
             if self.child.status() is None:
                 self.qmp.execute("quit")

@@ -70,11 +70,11 @@ class Lane:
             self._console.print(f"{clock} {name}: {' / '.join([*inner, what])}", highlight=False, markup=False)
 
 
-def run_one(scenario: Scenario, console: Console) -> Result:
+def run_one(scenario: Scenario, console: Console, patience: float = 1.0) -> Result:
     """Run one scenario to its end, whatever happens in it."""
     lane = Lane(console)
     stage = Stage(scenario.name, CACHE / "run" / scenario.name, Stream([lane]))
-    watchdog = threading.Timer(scenario.limit, stage.give_up)
+    watchdog = threading.Timer(scenario.limit(patience), stage.give_up)
     watchdog.daemon = True
     watchdog.start()
     started = time.monotonic()
@@ -92,7 +92,7 @@ def run_one(scenario: Scenario, console: Console) -> Result:
         watchdog.cancel()
     seconds = time.monotonic() - started
     if stage.over_budget:
-        error = f"over budget: ended after {seconds / 60:.0f} minutes, three times its {scenario.minutes:g}; {error}"
+        error = f"over budget: ended after {seconds / 60:.0f} minutes, its budget is {scenario.minutes:g}; {error}"
     if error:
         console.print(f"{scenario.name}: FAILED: {error}", markup=False, highlight=False)
         kept = stage.keep(RESULTS, f"{error}\n\n{detail}")
@@ -101,7 +101,7 @@ def run_one(scenario: Scenario, console: Console) -> Result:
     return Result(scenario, seconds, tuple(lane.steps), error, kept)
 
 
-def run_all(scenarios: Sequence[Scenario], console: Console, jobs: int = 1) -> list[Result]:
+def run_all(scenarios: Sequence[Scenario], console: Console, jobs: int = 1, patience: float = 1.0) -> list[Result]:
     """Run scenarios in their order, up to ``jobs`` at a time, none before those that it follows have ended."""
     names = {scenario.name for scenario in scenarios}
     waiting = list(scenarios)
@@ -119,7 +119,7 @@ def run_all(scenarios: Sequence[Scenario], console: Console, jobs: int = 1) -> l
                         results.append(Result(scenario, 0, error=f"not run, since {', '.join(sorted(broken))} failed"))
                     elif before <= ended and len(running) < jobs:
                         waiting.remove(scenario)
-                        running[pool.submit(run_one, scenario, console)] = scenario
+                        running[pool.submit(run_one, scenario, console, patience)] = scenario
                 done, _ = wait(running, timeout=1, return_when=FIRST_COMPLETED)
                 for future in done:
                     running.pop(future)

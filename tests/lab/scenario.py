@@ -31,10 +31,9 @@ class Scenario:
     about: str
     play: Callable[[Stage], None]
 
-    @property
-    def limit(self) -> float:
-        """Seconds after which it is ended."""
-        return max(3 * self.minutes, 10) * 60
+    def limit(self, patience: float = 1.0) -> float:
+        """Seconds after which it is ended; ``patience`` times as many on a machine that much slower."""
+        return max(3 * self.minutes, 10) * 60 * patience
 
 
 _all: dict[str, Scenario] = {}

@@ -99,7 +99,7 @@ def test_order_holds_with_several_at_a_time() -> None:
 
 
 def test_over_budget_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(Scenario, "limit", property(lambda self: 0.0))
+    monkeypatch.setattr(Scenario, "limit", lambda self, patience: 0.0)
 
     def slow(stage: Stage) -> None:
         while not stage.over_budget:
