@@ -6,6 +6,7 @@ partitions, and without udev.
 
 from __future__ import annotations
 
+import ctypes
 import os
 import stat
 import subprocess
@@ -22,6 +23,8 @@ from zeroth.system.live import disk_facts
 
 __all__ = ["LoopDisk", "loop_disk"]
 
+_CLONE_NEWNS = 0x00020000  # linux/sched.h
+
 
 class LoopDisk:
     def __init__(self, node: Path, loop: Path) -> None:
@@ -36,6 +39,7 @@ class LoopDisk:
 def loop_disk(folder: Path, size: int, sector: int = 512) -> Iterator[LoopDisk]:
     folder.mkdir(parents=True, exist_ok=True)
     with ExitStack() as stack:
+        stack.enter_context(_own_mounts())
         # In memory: hundreds of fsyncs on a busy machine's disk would take minutes.
         file = stack.enter_context(tempfile.NamedTemporaryFile(dir="/dev/shm", prefix="zeroth-test-"))
         file.truncate(size)
@@ -53,6 +57,29 @@ def loop_disk(folder: Path, size: int, sector: int = 512) -> Iterator[LoopDisk]:
         for place in make_layout(size, sector).partitions:
             attach(partition_path(disk, place.part), "--offset", str(place.start), "--sizelimit", str(place.size))
         yield LoopDisk(disk, whole)
+
+
+@contextmanager
+def _own_mounts() -> Iterator[None]:
+    """A mount namespace for the time of the block.
+
+    Whoever makes a namespace elsewhere on this machine (an image build, say) gets a copy of all mounts, and holds on
+    to the devices below them after they are unmounted here.
+    """
+    libc = ctypes.CDLL(None, use_errno=True)
+    before = os.open("/proc/self/ns/mnt", os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        _checked(libc.unshare(_CLONE_NEWNS))
+        _run("mount", "--make-rprivate", "/")
+        yield
+    finally:
+        _checked(libc.setns(before, _CLONE_NEWNS))
+        os.close(before)
+
+
+def _checked(result: int) -> None:
+    if result:
+        raise OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno()))
 
 
 def _run(*words: str) -> str:
