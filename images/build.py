@@ -153,8 +153,10 @@ def _make(session: _Session, targets: Sequence[Step], report: progress.Step) -> 
             session.index.check(steps.tools_list() + steps.image_list())
         atomic_write(_stamp(config), session.as_of + "\n")
     results = execute(targets, store, jobs=config.jobs, report=report)
-    for meta in store.prune(_keys(targets)):
-        report.log(f"removed from the store, unused for the longest time: {meta.step} {meta.key[:12]}")
+    removed = store.prune(_keys(targets))
+    if removed:
+        size = Size(sum(meta.size for meta in removed))
+        report.log(f"{len(removed)} old results removed from the store ({size.approx()})")
     return results
 
 
