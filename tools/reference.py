@@ -20,7 +20,7 @@ REFERENCE = Path(__file__).parents[1] / "docs" / "reference"
 
 def commands_page() -> str:
     """Every command with its options, from the commands themselves."""
-    context = click.Context(cli, info_name="zeroth")
+    context = cli.make_context("zeroth", [], resilient_parsing=True)
     parts = [
         "# Commands\n\nThis page is made from the program; `zeroth COMMAND --help` shows the same.\n",
         "## Exit codes\n\n| code | meaning |\n|---|---|\n"
@@ -30,18 +30,20 @@ def commands_page() -> str:
     for name in sorted(names):
         command = cli.get_command(context, name)
         if command is not None and not command.hidden:
-            parts.extend(_describe(command, f"zeroth {name}", 2))
+            parts.extend(_describe(command, name, context))
     return "\n".join(parts)
 
 
-def _describe(command: click.Command, path: str, level: int) -> list[str]:
-    context = click.Context(command, info_name=path, max_content_width=100, terminal_width=100)
-    parts = [f"{'#' * level} {path}\n\n```text\n{command.get_help(context)}\n```\n"]
+def _describe(command: click.Command, name: str, parent: click.Context) -> list[str]:
+    # With its parents, as in a real call: they settle what help is called.
+    context = click.Context(command, info_name=name, parent=parent, max_content_width=100, terminal_width=100)
+    level = "#" * (len(context.command_path.split()))
+    parts = [f"{level} {context.command_path}\n\n```text\n{command.get_help(context)}\n```\n"]
     if isinstance(command, click.Group):
-        for name in command.list_commands(context):
-            inner = command.get_command(context, name)
+        for inner_name in command.list_commands(context):
+            inner = command.get_command(context, inner_name)
             if inner is not None and not inner.hidden:
-                parts.extend(_describe(inner, f"{path} {name}", level + 1))
+                parts.extend(_describe(inner, inner_name, context))
     return parts
 
 
