@@ -14,7 +14,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 from jinja2 import UndefinedError
 
-from images.cli import image
 from images.config import BuildConfig, Profile, checkout
 from images.customise import element_hooks
 from images.graph import Step
@@ -29,6 +28,7 @@ from images.publish import _place, publish
 from images.render import render
 from images.steps import Steps, answer_name
 from images.wheels import NOT_IN_DEBIAN, ROOMS, locked, room_sources
+from zeroth.cli import cli
 from zeroth.errors import ExitCode, UserError
 from zeroth.system.run import CommandFailed, Completed, run
 
@@ -333,7 +333,7 @@ def test_an_embedded_answer_keeps_its_kind() -> None:
 
 
 def test_graph_shows_every_step() -> None:
-    result = CliRunner().invoke(image, ["graph", "--json"], catch_exceptions=False)
+    result = CliRunner().invoke(cli, ["image", "graph", "--json"], catch_exceptions=False)
     rows = json.loads(result.stdout)
     names = [row["step"] for row in rows]
     assert set(names) >= {"tools", "base", "tree", "root", "boot", "iso"}
