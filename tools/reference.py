@@ -54,18 +54,21 @@ PAGES: dict[str, Callable[[], str]] = {
 }
 
 
-def main() -> int:
-    """Write every page that is not current; returns how many were written."""
-    written = 0
-    for name, make in PAGES.items():
-        page, text = REFERENCE / name, make()
-        if not page.exists() or page.read_text() != text:
-            page.write_text(text)
-            written += 1
-            print(f"wrote docs/reference/{name}")
-    return written
+@click.command()
+@click.option("--check", is_flag=True, help="Write nothing; exit 1 and name the pages that are not current.")
+def main(check: bool) -> None:
+    """Write the generated pages of docs/reference that are not current."""
+    stale = [name for name, make in PAGES.items() if not _is(REFERENCE / name, make())]
+    for name in stale:
+        if not check:
+            (REFERENCE / name).write_text(PAGES[name]())
+        click.echo(f"docs/reference/{name} {'is not current: run `make docs`' if check else 'written'}")
+    sys.exit(1 if check and stale else 0)
+
+
+def _is(page: Path, text: str) -> bool:
+    return page.exists() and page.read_text() == text
 
 
 if __name__ == "__main__":
     main()
-    sys.exit(0)
