@@ -53,7 +53,6 @@ def take_pictures(console: Console) -> list[Path]:
                 host = stage.start(installer_machine(stage, target), "install")
                 host.wait_for("Install zeroth on the serial console", 120)
                 host.screen("boot-menu")
-                host.serial.send("s")
                 _film(host, "installer", FINISHED, FAILED)
                 host.wait_stopped(120)
                 pictures = [host.folder / "boot-menu.png", *sorted(host.folder.glob("installer-*.png"))]

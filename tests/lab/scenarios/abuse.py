@@ -16,7 +16,7 @@ from tests.lab.web import api, certificate, connection, log_in, logged_in
 _MAIN_PID = "systemctl show -P MainPID zeroth-agent.service"
 
 
-@scenario(minutes=3, after=("iso-bios",))
+@scenario(minutes=3, main=True, after=("iso-bios",))
 def abuse(stage: Stage) -> None:
     """Wrong passwords, methods, references and bodies, 10 MB at once, 200 idle connections: the agent goes on."""
     host = resume(stage)
@@ -35,7 +35,8 @@ def abuse(stage: Stage) -> None:
         for kind, body in _BODIES.items():
             status = _post(host, authority, body)
             stage.log(f"{kind}: {status or 'hung up'}")
-            expect(status is None or 200 <= status < 500, f"{kind} made the agent answer HTTP {status}")
+            # XML-RPC has no error for what is no call: XenAPI servers answer such a body with 400 or 500 and a page.
+            expect(status in (None, 200, 400, 413, 500), f"{kind} made the agent answer HTTP {status}")
             _alive(host, authority, session, kind)
         status = _post(host, authority, b"<x>" * ((10 << 20) // 3))
         expect(status in (None, 400, 413), f"a body of 10 MB was answered with HTTP {status}")
