@@ -96,7 +96,7 @@ async def running(settings: Settings) -> AsyncIterator[Running]:
     facts = read_facts(settings.root)
     stop = asyncio.Event()
     async with AsyncExitStack() as stack:
-        store = stack.enter_context(Store(settings.store))
+        store = stack.enter_context(_open_store(settings.store))
         _check_seeded(store, settings)
         forget_operations(store)
         for cls, allowed in (("VM", vm_operations), ("host", host_operations)):
@@ -140,6 +140,18 @@ def _check_files(settings: Settings) -> None:
                 "First boot makes it: see `zeroth firstboot status`.",
                 code=ExitCode.MACHINE,
             ) from None
+
+
+def _open_store(path: Path) -> Store:
+    try:
+        return Store(path)
+    except OSError as error:
+        raise UserError(
+            f"the store cannot be opened: {error.strerror} ({error.filename or path})",
+            "It must belong to the user zeroth: chown zeroth:zeroth /var/lib/zeroth/store.db*",
+            where=str(path),
+            code=ExitCode.MACHINE,
+        ) from None
 
 
 def _check_seeded(store: Store, settings: Settings) -> None:

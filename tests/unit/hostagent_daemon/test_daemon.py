@@ -175,6 +175,17 @@ async def test_what_first_boot_has_not_made_is_named(settings: Settings, tmp_pat
     assert caught.value.code == ExitCode.MACHINE
 
 
+async def test_a_store_that_cannot_be_opened_is_named(settings: Settings, tmp_path: Path) -> None:
+    from dataclasses import replace
+
+    (tmp_path / "file").write_text("")
+    with pytest.raises(UserError) as caught:
+        async with running(replace(settings, store=tmp_path / "file" / "store.db")):
+            pass
+    assert str(tmp_path / "file") in caught.value.message
+    assert caught.value.code == ExitCode.MACHINE
+
+
 async def test_a_part_that_fails_ends_the_agent(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
     async def fails(_self: object) -> None:
         raise RuntimeError("a fault")
