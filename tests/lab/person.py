@@ -9,6 +9,7 @@ from rich.console import Console
 
 from tests.lab.answers import HOSTNAME, PASSWORD
 from tests.lab.golden import resume
+from tests.lab.guest.place import KERNEL, RAMDISK, put_guest
 from tests.lab.host import Host
 from tests.lab.install import FAILED, FINISHED, INSTALL_SECONDS, boot, installer_machine, new_target
 from tests.lab.keys import test_key
@@ -35,6 +36,7 @@ def stand(console: Console, firmware: Firmware) -> None:
             wait_api(host, 300)
             authority = CACHE / "host.pem"
             atomic_write(authority, certificate(host))
+            put_guest(host, stage.folder)
         console.print(_welcome(host, authority), highlight=False, markup=False)
         watch(host)
     finally:
@@ -97,6 +99,7 @@ An installed host stands in front of you. It reaches nothing but this machine.
   password   {PASSWORD}
   ssh        ssh -i {test_key()} -p {ssh} root@127.0.0.1
   API        curl --cacert {authority} --connect-to {HOSTNAME}:443:127.0.0.1:{web} https://{HOSTNAME}/
+  a guest    {KERNEL} with {RAMDISK}, to start over the API
   logs       {host.folder}
 
 Below is its serial console. Ctrl-A x ends the host (without a terminal: Ctrl-C).

@@ -9,9 +9,8 @@ from pathlib import Path
 
 from tests.lab.answers import HOSTNAME, PASSWORD
 from tests.lab.golden import resume
-from tests.lab.guest import guest_initrd
+from tests.lab.guest.place import KERNEL, RAMDISK, put_guest
 from tests.lab.host import Host
-from tests.lab.medium import extract
 from tests.lab.needs import node_modules
 from tests.lab.paths import LAB
 from tests.lab.scenario import scenario
@@ -19,9 +18,6 @@ from tests.lab.stage import Stage, expect
 from tests.lab.web import certificate
 from zeroth.system.run import run
 
-BOOT_FOLDER = "/var/lib/zeroth/boot"
-KERNEL = f"{BOOT_FOLDER}/vmlinuz"
-RAMDISK = f"{BOOT_FOLDER}/guest.img"
 # Runs a command in a mount namespace of its own in which the file $1 is /etc/hosts.
 _BIND = 'mount --bind "$1" /etc/hosts; shift; exec "$@"'
 _WITH_HOSTS = ("unshare", "--mount", "--propagation", "private", "sh", "-c", _BIND, "sh")
@@ -32,9 +28,7 @@ def clients(stage: Stage) -> None:
     """PyPI's XenAPI and npm's xen-api log in over verified TLS and start a PV VM that runs and ends by itself."""
     host = resume(stage)
     with stage.step("put a guest into the host"):
-        host.ssh(f"mkdir -p {BOOT_FOLDER}")
-        host.put(extract("vmlinuz", stage.folder), KERNEL)
-        host.put(guest_initrd(), RAMDISK)
+        put_guest(host, stage.folder)
     with stage.step("XenAPI"):
         _play(stage, host, [sys.executable, str(LAB / "clients" / "xenapi_client.py")])
     with stage.step("xen-api"):
