@@ -11,7 +11,7 @@ from tests.lab.answers import HOSTNAME, PASSWORD
 from tests.lab.golden import resume
 from tests.lab.guest.place import KERNEL, RAMDISK, put_guest
 from tests.lab.host import Host
-from tests.lab.install import FAILED, FINISHED, INSTALL_SECONDS, boot, installer_machine, new_target
+from tests.lab.install import FAILED, FINISHED, INSTALL_SECONDS, installer_machine, new_target
 from tests.lab.keys import test_key
 from tests.lab.machine import Firmware
 from tests.lab.paths import CACHE, ROOT
@@ -50,43 +50,35 @@ def take_pictures(console: Console) -> list[Path]:
     stage = Stage("pictures", CACHE / "run" / "pictures", Stream([Lane(console)]))
     try:
         with stage.running():
-            target = new_target(stage, Firmware.BIOS)
             with stage.step("install"):
-                host = stage.start(installer_machine(stage, target), "install")
+                host = stage.start(installer_machine(stage, new_target(stage, Firmware.BIOS)), "install")
                 host.wait_for("Install zeroth on the serial console", 120)
-                host.screen("boot-menu")
-                _film(host, "installer", FINISHED, FAILED)
+                menu = host.screen("boot-menu")
+                installer = _last_screen(host, FINISHED, FAILED)
                 host.wait_stopped(120)
-                pictures = [host.folder / "boot-menu.png", *sorted(host.folder.glob("installer-*.png"))]
-            with stage.step("first boot"):
-                host = boot(stage, target.machine())
-                wait_api(host, 600)
-                time.sleep(5)
-                pictures.append(host.screen("host-console"))
+            with stage.step("host"):
+                console_screen = resume(stage, Firmware.BIOS).screen("console")
             PICTURES.mkdir(parents=True, exist_ok=True)
             kept = []
-            for picture in pictures:
-                atomic_write(PICTURES / picture.name, picture.read_bytes())
-                kept.append(PICTURES / picture.name)
+            for name, picture in (("boot-menu", menu), ("installer", installer), ("console", console_screen)):
+                kept.append(PICTURES / f"{name}.png")
+                atomic_write(kept[-1], picture.read_bytes())
             return kept
     finally:
         stage.end()
         stage.clear()
 
 
-def _film(host: Host, name: str, until: str, never: str) -> None:
-    """A screen every few seconds; keeps the last ones before the end, in ``NAME-N.png``."""
+def _last_screen(host: Host, until: str, never: str) -> Path:
+    """The last screen before the machine's serial line says ``until``, of those taken every few seconds."""
     end = time.monotonic() + INSTALL_SECONDS
-    number = 0
-    while time.monotonic() < end:
-        text = host.serial.text()
-        if until in text:
-            break
-        if "installation failed" in text:
-            host.wait_for(until, 0, never=never, from_start=True)
-        host.screen(f"{name}-{number:02}")
-        number += 1
+    while True:
+        picture = host.screen("installer")
         time.sleep(4)
+        if until in host.serial.text() or time.monotonic() > end:
+            break
+    host.wait_for(until, 0, never=never, from_start=True)
+    return picture
 
 
 def _welcome(host: Host, authority: Path) -> str:
