@@ -12,7 +12,7 @@ import click
 from zeroth import __version__
 from zeroth.errors import ExitCode, UserError
 
-__all__ = ["cli", "main"]
+__all__ = ["cli", "main", "run_command"]
 
 _GROUP = "zeroth.commands"
 
@@ -74,9 +74,17 @@ def main(argv: Sequence[str] | None = None) -> None:
 
 
 def run_cli(argv: Sequence[str] | None = None) -> int:
-    """Run the command line; returns the exit code. A user's mistake never tracebacks, a bug of ours does."""
+    """Run the ``zeroth`` command line; returns the exit code."""
+    return run_command(cli, "zeroth", argv)
+
+
+def run_command(command: click.Command, name: str, argv: Sequence[str] | None = None) -> int:
+    """Run a command under the name it is shown by; returns the exit code.
+
+    A user's mistake never tracebacks, a bug of ours does.
+    """
     try:
-        result = cli.main(args=argv, prog_name="zeroth", standalone_mode=False)
+        result = command.main(args=argv, prog_name=name, standalone_mode=False)
     except UserError as error:
         report(error)
         return error.code

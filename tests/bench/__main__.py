@@ -14,8 +14,7 @@ from tests.bench.figures import Figures, as_json, print_figures
 from tests.bench.hosts import host_figures
 from tests.bench.size import size_figures
 from tests.lab.needs import prepare
-from zeroth.cli import report
-from zeroth.errors import ExitCode, UserError
+from zeroth.cli import run_command
 
 PARTS = ("build", "size", "host")
 
@@ -50,14 +49,4 @@ def bench(parts: Sequence[str], json_: bool) -> None:
 
 
 if __name__ == "__main__":
-    try:
-        bench.main(prog_name="python -m tests.bench", standalone_mode=False)
-    except UserError as error:
-        report(error)
-        sys.exit(error.code)
-    except click.ClickException as error:
-        error.show()
-        sys.exit(error.exit_code)
-    except (KeyboardInterrupt, click.Abort):
-        click.echo("Interrupted.", err=True)
-        sys.exit(ExitCode.INTERRUPTED)
+    sys.exit(run_command(bench, "python -m tests.bench"))

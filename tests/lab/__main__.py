@@ -17,8 +17,8 @@ from tests.lab.paths import ISO, ROOT
 from tests.lab.person import stand, take_pictures
 from tests.lab.runner import print_results, run_all
 from tests.lab.scenario import Scenario, every, select
-from zeroth.cli import report
-from zeroth.errors import ExitCode, UserError
+from zeroth.cli import run_command
+from zeroth.errors import UserError
 from zeroth.system.run import run
 
 
@@ -129,14 +129,4 @@ def _terminated(number: int, frame: FrameType | None) -> None:
 
 if __name__ == "__main__":
     signal.signal(signal.SIGTERM, _terminated)
-    try:
-        cli.main(prog_name="python -m tests.lab", standalone_mode=False)
-    except UserError as error:
-        report(error)
-        sys.exit(error.code)
-    except click.ClickException as error:
-        error.show()
-        sys.exit(error.exit_code)
-    except (KeyboardInterrupt, click.Abort):
-        click.echo("Interrupted.", err=True)
-        sys.exit(ExitCode.INTERRUPTED)
+    sys.exit(run_command(cli, "python -m tests.lab"))

@@ -9,8 +9,10 @@ from tests.lab.host import Host
 from tests.lab.stage import expect
 from tests.lab.web import certificate, log_in, logged_in
 
-__all__ = ["check_host", "check_units", "check_xen"]
+__all__ = ["agent_memory", "check_crashes", "check_host", "check_units", "check_xen"]
 
+AGENT_PID = "systemctl show -P MainPID zeroth-agent.service"
+"""A command that prints the agent's process id, 0 when it does not run."""
 PARTITIONS = ("zeroth-bios", "zeroth-esp", "zeroth-a", "zeroth-b", "zeroth-state", "zeroth-log", "zeroth-sr")
 
 
@@ -23,6 +25,7 @@ def check_host(host: Host) -> None:
     check_secrets(host)
     check_agent(host)
     check_units(host)
+    check_crashes(host)
 
 
 def check_xen(host: Host) -> None:
@@ -99,3 +102,16 @@ def check_units(host: Host) -> None:
     details = host.ssh(f"journalctl -b --no-pager -n 30 -u {failed.split()[0]}") if failed else ""
     expect(not failed, f"failed units:\n{failed}\n{details}")
     expect(state == "running", f"systemd says {state}")
+
+
+def check_crashes(host: Host) -> None:
+    """No program crashed, and the kernel did not complain."""
+    said = host.ssh("journalctl -k -b --no-pager -g 'segfault|general protection|Oops|BUG:|hung task'", ok=(0, 1))
+    lines = [line for line in said.splitlines() if not line.startswith("--")]
+    expect(not lines, "the kernel tells of crashes:\n" + "\n".join(lines[:20]))
+
+
+def agent_memory(host: Host) -> int:
+    """MiB of memory that the agent's process holds."""
+    kib = host.ssh(f"awk '/^VmRSS/ {{print $2}}' /proc/$({AGENT_PID})/status")
+    return int(kib) // 1024

@@ -37,6 +37,8 @@ def main() -> int:
     for name in ("url", "user", "password-file", "ca", "kernel", "nonce"):
         parser.add_argument(f"--{name}", required=True)
     parser.add_argument("--ramdisk", default="")
+    parser.add_argument("--rounds", type=int, default=1, help="how many guests, one after the other")
+    parser.add_argument("--life", type=int, default=40, help="seconds until a guest powers itself off")
     options = parser.parse_args()
     password = Path(options.password_file).read_text().removesuffix("\n")
     try:
@@ -47,7 +49,9 @@ def main() -> int:
         session = XenAPI.Session(options.url)
         session.xenapi.login_with_password(options.user, password, "2.21", "zeroth-lab")
         try:
-            work(session, options)
+            greet(session)
+            for _ in range(options.rounds):
+                work(session, options)
         finally:
             session.xenapi.session.logout()
     except (Failed, XenAPI.Failure, OSError) as error:
@@ -66,12 +70,17 @@ def must_be_refused(url: str, user: str, password: str) -> None:
     raise Failed("the host was trusted without its authority")
 
 
-def work(session: Session, options: argparse.Namespace) -> None:
-    """The life of one guest."""
+def greet(session: Session) -> None:
+    """Read the pool and its host."""
     api = session.xenapi
     (pool,) = api.pool.get_all()
     host = api.pool.get_master(pool)
     tell("connected", pool=facts(api.pool.get_record(pool)), host=facts(api.host.get_record(host)))
+
+
+def work(session: Session, options: argparse.Namespace) -> None:
+    """The life of one guest."""
+    api = session.xenapi
     token = api_call(session, "event.from", ["vm"], "", 0.0)["token"]
     name = f"XenAPI {options.nonce}"
     vm = api.VM.create(
@@ -90,7 +99,7 @@ def work(session: Session, options: argparse.Namespace) -> None:
             "domain_type": "pv",
             "PV_kernel": options.kernel,
             "PV_ramdisk": options.ramdisk,
-            "PV_args": f"console=hvc0 quiet nonce={options.nonce} guest.poweroff=40",
+            "PV_args": f"console=hvc0 quiet nonce={options.nonce} guest.poweroff={options.life}",
             "HVM_boot_policy": "",
         }
     )

@@ -7,13 +7,12 @@ import http.client
 import socket
 
 from tests.lab.answers import PASSWORD
+from tests.lab.checks import AGENT_PID, agent_memory
 from tests.lab.golden import resume
 from tests.lab.host import Host
 from tests.lab.scenario import scenario
 from tests.lab.stage import Stage, expect
 from tests.lab.web import api, certificate, connection, log_in, logged_in
-
-_MAIN_PID = "systemctl show -P MainPID zeroth-agent.service"
 
 
 @scenario(minutes=3, main=True, after=("iso-bios",))
@@ -21,7 +20,7 @@ def abuse(stage: Stage) -> None:
     """Wrong passwords, methods, references and bodies, 10 MB at once, 200 idle connections: the agent goes on."""
     host = resume(stage)
     authority = certificate(host)
-    pid = host.ssh(_MAIN_PID).strip()
+    pid = host.ssh(AGENT_PID).strip()
     expect(pid not in ("", "0"), "the agent does not run")
     session = logged_in(host, authority, PASSWORD)
     with stage.step("wrong calls"):
@@ -46,8 +45,8 @@ def abuse(stage: Stage) -> None:
             with contextlib.suppress(OSError):
                 idle.enter_context(socket.create_connection(("127.0.0.1", host.forwards[443]), 10))
         _alive(host, authority, session, "200 idle connections")
-    expect(host.ssh(_MAIN_PID).strip() == pid, "the agent was started anew meanwhile")
-    used = int(host.ssh(f"awk '/^VmRSS/ {{print $2}}' /proc/{pid}/status")) // 1024
+    expect(host.ssh(AGENT_PID).strip() == pid, "the agent was started anew meanwhile")
+    used = agent_memory(host)
     stage.log(f"the agent now uses {used} MiB")
     expect(used < 400, f"the agent uses {used} MiB after all this")
 

@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 from tests.lab.answers import HOSTNAME, PASSWORD
+from tests.lab.checks import agent_memory, check_crashes, check_units
 from tests.lab.golden import resume
 from tests.lab.guest.place import KERNEL, RAMDISK, put_guest
 from tests.lab.host import Host
@@ -17,6 +18,9 @@ from tests.lab.scenario import scenario
 from tests.lab.stage import Stage, expect
 from tests.lab.web import certificate
 from zeroth.system.run import run
+
+GROWTH_MIB = 15
+"""What eighteen guests' lives may add to the agent's memory: caches that fill, not a leak for each guest."""
 
 # Runs a command in a mount namespace of its own in which the file $1 is /etc/hosts.
 _BIND = 'mount --bind "$1" /etc/hosts; shift; exec "$@"'
@@ -39,6 +43,25 @@ def clients(stage: Stage) -> None:
     host.ssh("timeout 60 sh -c 'until test $(xl list | wc -l) -eq 2; do sleep 1; done'")
 
 
+@scenario(minutes=15, after=("iso-bios",))
+def guests(stage: Stage) -> None:
+    """Twenty guests come and go, one after the other: nothing crashes, nothing is left, the agent does not grow."""
+    host = resume(stage)
+    put_guest(host, stage.folder)
+    client = [sys.executable, str(LAB / "clients" / "xenapi_client.py"), "--life", "1", "--rounds"]
+    with stage.step("the first two"):
+        _play(stage, host, [*client, "2"])
+    before = agent_memory(host)
+    with stage.step("the others"):
+        _play(stage, host, [*client, "18"])
+    host.ssh("timeout 60 sh -c 'until test $(xl list | wc -l) -eq 2; do sleep 1; done'")
+    after = agent_memory(host)
+    stage.log(f"the agent used {before} MiB after two guests and {after} MiB after twenty")
+    expect(after - before <= GROWTH_MIB, f"the agent grew from {before} to {after} MiB in eighteen guests' lives")
+    check_units(host)
+    check_crashes(host)
+
+
 def _play(stage: Stage, host: Host, command: list[str]) -> None:
     """Run one client; look into its VM's console and at Xen's own list while it waits for the VM's end."""
     nonce = secrets.token_hex(8)
@@ -53,12 +76,11 @@ def _play(stage: Stage, host: Host, command: list[str]) -> None:
     steps: list[str] = []
 
     def follow(line: str) -> None:
-        try:
-            said = json.loads(line)
-        except ValueError:
+        said = _said(line)
+        if said is None:
             stage.log(line)
             return
-        steps.append(said["step"])
+        steps.append(str(said["step"]))
         if said["step"] == "started":
             _check_running(host, str(said["uuid"]), str(said["name"]), nonce)
 
@@ -69,6 +91,15 @@ def _play(stage: Stage, host: Host, command: list[str]) -> None:
     ]  # fmt: skip
     run([*_WITH_HOSTS, str(folder / "hosts"), *command, *arguments], on_line=follow)
     expect(set(steps) >= {"connected", "refused-wrong-ca", "started", "halted"}, f"the client did only {steps}")
+
+
+def _said(line: str) -> dict[str, object] | None:
+    """What a client told in this line; None when the line is of another kind (a library's warning)."""
+    try:
+        said = json.loads(line)
+    except ValueError:
+        return None
+    return said if isinstance(said, dict) and "step" in said else None
 
 
 def _check_running(host: Host, uuid: str, name: str, nonce: str) -> None:

@@ -173,7 +173,7 @@ def test_who_does_not_take_the_answer_is_cut_off(store: Store, certificate: Cert
         assert answers(agent)
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.binary(min_size=1, max_size=300), head=st.sampled_from([b"", b"POST / HTTP/1.1\r\n", b"GET "]))
 def test_any_bytes_do_no_harm(agent: Agent, data: bytes, head: bytes) -> None:
     with (

@@ -243,7 +243,7 @@ def test_fields_of_another_version(tmp_path: Path) -> None:
 STEP = st.tuples(st.sampled_from(["create", "update", "delete", "look"]), st.integers(0, 5), st.integers(0, 3))
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.lists(STEP, max_size=30))
 def test_who_follows_changes_knows_the_truth(
     tmp_path_factory: pytest.TempPathFactory, steps: list[tuple[str, int, int]]

@@ -22,7 +22,7 @@ from zeroth.spec.yaml_text import read_yaml, write_yaml
 
 ANSWERS = Path(__file__).parents[2] / "answers" / "good"
 KNOWN = Known(frozenset({"Etc/UTC", "Europe/Berlin", "Etc/GMT+3"}), frozenset({"us", "de", "fr"}))
-MANY = settings(deadline=None, suppress_health_check=list(HealthCheck), max_examples=100)
+MANY = settings(suppress_health_check=list(HealthCheck), max_examples=100)
 
 
 def _goods(ending: str) -> list[str]:
