@@ -9,7 +9,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from zeroth.errors import ExitCode, UserError
-from zeroth.spec.model import STORED, HostSpec
+from zeroth.spec.model import STORED, HostSpec, without_secrets
 
 __all__ = ["load_spec", "scrubbed"]
 
@@ -39,12 +39,10 @@ def scrubbed(path: Path) -> str:
     """The stored answer without its secrets, as JSON; equal to the file's text when there is none in it."""
     text = path.read_text()
     data = _read(path)
-    root = data.get("root")
-    if not isinstance(root, dict) or not (root.get("password_hash") or root.get("password")):
+    clean = without_secrets(data)
+    if not isinstance(clean.get("root", {}), dict) or clean == data:
         return text
-    root.pop("password", None)
-    root["password_hash"] = None
-    return json.dumps(data, indent=2, ensure_ascii=False) + "\n"
+    return json.dumps(clean, indent=2, ensure_ascii=False) + "\n"
 
 
 def _read(path: Path) -> dict[str, Any]:

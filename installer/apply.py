@@ -24,7 +24,7 @@ from zeroth.deploy.marker import clear_marker, write_marker
 from zeroth.deploy.slots import FileImage, write_slot
 from zeroth.errors import ExitCode, UserError
 from zeroth.progress import Step
-from zeroth.spec.model import HostSpec
+from zeroth.spec.model import REVEALED, HostSpec
 from zeroth.system.block import exclusive, flush, mounted, partition_path, wait_for_partition
 from zeroth.system.facts import MarkerFacts
 from zeroth.system.files import atomic_write, sha256_file
@@ -160,7 +160,11 @@ class Application:
         management = self.spec.management.model_copy(update={"nic": self.plan.nic.mac})
         spec = self.spec.model_copy(update={"management": management})
         state = self._folder(Part.STATE)
-        atomic_write(state / _SLOT / "store" / "hostspec.json", spec.model_dump_json(indent=2) + "\n", mode=0o600)
+        atomic_write(
+            state / _SLOT / "store" / "hostspec.json",
+            spec.model_dump_json(indent=2, context=REVEALED) + "\n",
+            mode=0o600,
+        )
         applied = {
             "digest": self.plan.digest,
             "time": datetime.now(UTC).isoformat(timespec="seconds"),

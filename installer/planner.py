@@ -12,6 +12,7 @@ from zeroth.deploy.bootmenu import boot_entry, render_boot_menu
 from zeroth.deploy.layout import InstallId, Layout, Part, make_layout
 from zeroth.deploy.marker import MARKER_OFFSET, MARKER_SIZE
 from zeroth.errors import UserError
+from zeroth.spec.gaps import gaps
 from zeroth.spec.model import HostSpec
 from zeroth.system.facts import DiskFacts, Facts, NicFacts
 from zeroth.system.size import MIB, Size
@@ -55,6 +56,8 @@ def plan_installation(facts: Facts, request: PlanRequest) -> Outcome:
     if nics.problem:
         problems.append(Problem(nics.problem, "Name one in the answer, by its MAC address."))
     problems += _memory_problems(facts, spec)
+    found = gaps(spec)
+    problems += [Problem(str(gap), "Leave it out of the answer.") for gap in found if gap.refused]
     if choice.disk is None:
         hint = "Name the disk in the answer: a path under /dev/disk/by-id, serial=, wwn=, model=, smallest or largest."
         return Refused((Problem(choice.problem, hint), *problems), choice.verdicts)
@@ -62,7 +65,7 @@ def plan_installation(facts: Facts, request: PlanRequest) -> Outcome:
     problems += _image_problems(choice.disk, request.image)
     if problems or nics.nic is None:
         return Refused(tuple(problems), choice.verdicts)
-    reservations = (nics.reservation, *_reservations(facts))
+    reservations = (nics.reservation, *_reservations(facts), *(str(gap) for gap in found if not gap.refused))
     return _install(facts, request, choice, choice.disk, nics.nic, tuple(text for text in reservations if text))
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from firstboot.context import Step
 from firstboot.steps.basics import HOSTNAME, KEYBOARD, TIMEZONE
 from firstboot.steps.certificate import CERTIFICATE
+from firstboot.steps.gaps import GAPS
 from firstboot.steps.identity import IDENTITY
 from firstboot.steps.login import LOGIN, SECRETS
 from firstboot.steps.network import NETWORK
@@ -25,6 +26,7 @@ STEPS: tuple[Step, ...] = (
     TIME,
     SEED,
     SERVICES,
+    GAPS,
     SECRETS,
 )
 """A login comes before the network, so that a host without network can be put right at its console; secrets leave the

@@ -46,12 +46,11 @@ def checked(document: Document, known: Known) -> list[Problem]:
         name = document.text_at(field)
         if name:
             problems.extend(_one(field, thing, name, names, document))
-    if ("root", "password") in document.marks:
-        where = document.place(("root", "password"))
-        message = "the answer holds a password in plain text"
-        problems.append(
-            Problem(message, "Give its hash instead; `mkpasswd` prints one.", where, Severity.WARNING, "root")
-        )
+    for path, where in document.marks.items():
+        if path == ("root", "password") or (path[:1] == ("users",) and path[2:] == ("password",)):
+            message = "the answer holds a password in plain text"
+            hint = "Give its hash instead; `mkpasswd` prints one."
+            problems.append(Problem(message, hint, where, Severity.WARNING, str(path[0])))
     return problems
 
 

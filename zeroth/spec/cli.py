@@ -17,6 +17,7 @@ from zeroth.spec.explain import explained
 from zeroth.spec.kickstart.writer import kickstart_text
 from zeroth.spec.load import Reading, load_answer, read_answer
 from zeroth.spec.model import HostSpec
+from zeroth.spec.plain import plain_data
 from zeroth.spec.problems import Problem
 from zeroth.spec.reference import json_schema, kickstart_reference
 from zeroth.spec.render import headline, print_problems
@@ -128,10 +129,7 @@ def convert(file: Path, language: str) -> None:
     if language == "ks":
         click.echo(kickstart_text(spec), nl=False)
         return
-    data = spec.model_dump(mode="json", exclude_none=True)
-    # What was set to none on purpose has to be said.
-    if spec.dom0.serial is None:
-        data["dom0"]["serial"] = None
+    data = plain_data(spec)
     click.echo(write_yaml(data) if language == "yaml" else json.dumps(data, indent=2), nl=language == "json")
 
 

@@ -9,6 +9,7 @@ from zeroth.spec.model import (
     EndAction,
     HostSpec,
     ManagementNetwork,
+    NoAddress,
     OnFailure,
     RootLogin,
 )
@@ -73,7 +74,9 @@ def _destroyed(disk: DiskSpec) -> str:
 def _network(network: ManagementNetwork) -> str:
     nic = f"NIC {network.nic}" if network.nic else "the only NIC with a link"
     vlan = f", VLAN {network.vlan}" if network.vlan else ""
-    if isinstance(network.address, DhcpAddress):
+    if isinstance(network.address, NoAddress):
+        address = "no IPv4 address"
+    elif isinstance(network.address, DhcpAddress):
         address = "address by DHCP"
     else:
         gateway = f"gateway {network.address.gateway}" if network.address.gateway else "no gateway"

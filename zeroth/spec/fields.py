@@ -5,26 +5,21 @@ from __future__ import annotations
 import base64
 import binascii
 import re
-from ipaddress import IPv4Address
-from typing import Annotated
+from ipaddress import IPv4Address, IPv6Address, ip_address
+from typing import Annotated, TypeVar
+from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BeforeValidator, Field
 
+from zeroth.spec.selector import parse_selector
+
 __all__ = [
-    "BootWord",
-    "BridgeName",
-    "DiskSelector",
-    "HostAddress",
-    "HostName",
-    "KeyboardLayout",
-    "LinuxWord",
-    "NicName",
-    "PasswordHash",
-    "SerialSpeed",
-    "SshKey",
-    "TimeZone",
-    "XenWord",
-]
+    "AnyHostAddress", "BootWord", "BridgeName", "ClusterName", "DiskSelector", "DomainName", "Fingerprint",
+    "HostAddress", "HostAddress6", "HostName", "Interpreter", "IscsiName", "KeyboardLayout", "LinkName", "LinuxWord",
+    "LocaleName", "NetworkName", "NfsPath", "NicName", "PasswordHash", "PersonName", "Script", "SecondDisk",
+    "SerialSpeed", "ServerName", "Sha256", "ShellPath", "SshKey", "TimeZone", "UnitName", "Url", "UserName",
+    "VisibleText", "XenWord",
+]  # fmt: skip
 
 _LABEL = r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?"
 _MAC = re.compile(r"[0-9a-f]{2}(:[0-9a-f]{2}){5}")
@@ -47,6 +42,12 @@ _HASH = re.compile(
 _BOOT_WORD = re.compile(r"[A-Za-z0-9_.,:=+/@%~*()\[\]-]+")
 _OWN_XEN = {"dom0_mem": "dom0.memory", "dom0_max_vcpus": "dom0.vcpus"}
 _OWN_LINUX = {"root": "", "ro": "", "rw": "", "boot": "", "init": ""}
+_DOMAIN = rf"{_LABEL}(\.{_LABEL})*\.?"
+_SYSTEM_USERS = ("root", "daemon", "bin", "sys", "sync", "games", "man", "lp", "mail", "news", "uucp", "proxy",
+                 "www-data", "backup", "list", "irc", "nobody", "sshd", "chrony", "zeroth", "messagebus", "polkitd",
+                 "tss", "uuidd", "libvirt-qemu", "dnsmasq", "openvswitch", "statd", "rpc")  # fmt: skip
+_SECTION_TAGS = ("%end", "%pre", "%pre-install", "%post", "%onerror", "%traceback", "%packages", "%addon",
+                 "%anaconda", "%certificate")  # fmt: skip
 _SPEEDS = (9600, 19200, 38400, 57600, 115200)
 
 
@@ -99,17 +100,11 @@ def _password_hash(text: str) -> str:
 
 
 def _disk(text: str) -> str:
-    if text in ("only", "smallest", "largest"):
-        return text
-    kind, equals, value = text.partition("=")
-    if equals and kind in ("serial", "wwn", "id", "model") and value.strip() and value.isprintable():
-        return text
-    if re.fullmatch(r"/dev/[A-Za-z0-9_.:+@/-]+", text) and ".." not in text and not text.endswith("/"):
-        return text
-    raise ValueError(
-        f"{text!r} does not select a disk: write a path (/dev/disk/by-id/...), serial=, wwn=, id= or model= with a "
-        "value, or only, smallest, largest"
-    )
+    return str(parse_selector(text))
+
+
+def _second_disk(text: str) -> str:
+    return text if text == "missing" else _disk(text)
 
 
 def _xen_word(text: str) -> str:
@@ -132,7 +127,10 @@ def _boot_word(text: str, own: dict[str, str]) -> str:
     return text
 
 
-def _host_address(address: IPv4Address) -> IPv4Address:
+_Address = TypeVar("_Address", IPv4Address, IPv6Address, IPv4Address | IPv6Address)
+
+
+def _host_address(address: _Address) -> _Address:
     for what, is_it in (
         ("the unspecified address", address.is_unspecified),
         ("a loopback address", address.is_loopback),
@@ -142,6 +140,111 @@ def _host_address(address: IPv4Address) -> IPv4Address:
         if is_it:
             raise ValueError(f"{address} is {what}")
     return address
+
+
+def _either_family(value: object) -> object:
+    """Tried here, so that there is one complaint and not one for each family."""
+    if isinstance(value, IPv4Address | IPv6Address):
+        return value
+    try:
+        return ip_address(value if isinstance(value, str) else "")
+    except ValueError:
+        raise ValueError(f"{value!r} is neither an IPv4 nor an IPv6 address") from None
+
+
+def _server(text: str) -> str:
+    """A host name, or an address of either family in its usual form."""
+    try:
+        return str(_host_address(ip_address(text)))
+    except ValueError:
+        if ":" in text or text.replace(".", "").isdigit():
+            raise ValueError(f"{text!r} is neither a host name nor the address of a host") from None
+    if not re.fullmatch(_DOMAIN, text.lower()) or len(text) > 253:
+        raise ValueError(f"{text!r} is neither a host name nor an address")
+    return text.lower()
+
+
+def _url(text: str) -> str:
+    """What is wrong is said without the address: it may hold a password."""
+    try:
+        parts = urlsplit(text)
+        host, port = parts.hostname, parts.port
+    except ValueError:
+        raise ValueError("the address is malformed, as in https://server.example.com/path") from None
+    if parts.scheme not in ("http", "https") or not host or port == 0:
+        raise ValueError("the address does not begin with http:// or https:// and a server")
+    if parts.username is not None or parts.password is not None:
+        raise ValueError("the address holds a user name or password: these have settings of their own")
+    if not text.isascii() or not text.isprintable() or " " in text:
+        raise ValueError("the address holds characters that must be written as %..")
+    return text
+
+
+def _fingerprint(text: str) -> str:
+    plain = text.replace(":", "").lower()
+    if not re.fullmatch(r"[0-9a-f]{64}", plain):
+        raise ValueError(f"{text!r} is not a SHA-256 fingerprint: 64 hexadecimal digits, with or without colons")
+    return plain
+
+
+def _user_name(text: str) -> str:
+    if not re.fullmatch(r"[a-z_][a-z0-9_-]{0,31}", text):
+        raise ValueError(f"{text!r} is not a user name: at most 32 lower-case letters, digits, _ and -")
+    if text in _SYSTEM_USERS or text.startswith(("systemd-", "_")):
+        raise ValueError(f"{text!r} is an account of the system itself")
+    return text
+
+
+def _visible(text: str) -> str:
+    if not text.isprintable() or text != text.strip():
+        raise ValueError("this holds unprintable characters, or spaces at its ends")
+    return text
+
+
+def _gecos(text: str) -> str:
+    if ":" in text or "," in text:
+        raise ValueError("a person's name cannot hold a colon or a comma here")
+    return text
+
+
+def _iscsi_name(text: str) -> str:
+    # RFC 3720 3.2.6.
+    lowered = text.lower()
+    if not re.fullmatch(
+        r"iqn\.[0-9]{4}-(0[1-9]|1[0-2])\.[a-z0-9.-]+(:[a-z0-9.:_-]+)?|(eui|naa)\.[0-9a-f]{16,32}", lowered
+    ):
+        raise ValueError(f"{text!r} is not the name of an iSCSI target, as in iqn.2001-04.com.example:disks")
+    return lowered
+
+
+def _unit(text: str) -> str:
+    name = text if "." in text else f"{text}.service"
+    if not re.fullmatch(r"[A-Za-z0-9_][A-Za-z0-9_.@:-]{0,200}\.(service|socket|timer|path|target)", name):
+        raise ValueError(f"{text!r} is not the name of a systemd unit, as in ssh or chrony.service")
+    if name.startswith("zeroth-"):
+        raise ValueError(f"{name} belongs to the host itself: it can be neither enabled nor disabled")
+    return name
+
+
+def _script(text: str) -> str:
+    """With one line feed at its end."""
+    if "\0" in text or "\r" in text:
+        raise ValueError("a script holds neither NUL nor carriage return: save it with Unix line ends")
+    for number, line in enumerate(text.splitlines(), 1):
+        # In kickstart it would end the script.
+        if line.split()[:1] and line.split()[0] in _SECTION_TAGS:
+            raise ValueError(
+                f"line {number} of a script begins with {line.split()[0]}, which ends a script in kickstart"
+            )
+    if not text.strip():
+        raise ValueError("the script is empty")
+    return text.strip("\n") + "\n"
+
+
+def _interpreter(text: str) -> str:
+    if not re.fullmatch(r"/[A-Za-z0-9_./+-]+", text) or ".." in text:
+        raise ValueError(f"{text!r} is not the path of a program")
+    return text
 
 
 def _speed(value: int) -> int:
@@ -167,3 +270,24 @@ BridgeName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]{0,14}$")]
 # Only what may be a file name below /usr/share/zoneinfo; whether it is one, the machine says (checks.py).
 TimeZone = Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9+_-]*(/[A-Za-z0-9][A-Za-z0-9+_-]*){0,2}$", max_length=64)]
 KeyboardLayout = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$", max_length=64)]
+SecondDisk = Annotated[str, AfterValidator(_second_disk)]
+HostAddress6 = Annotated[IPv6Address, AfterValidator(_host_address)]
+AnyHostAddress = Annotated[IPv4Address | IPv6Address, BeforeValidator(_either_family), AfterValidator(_host_address)]
+ServerName = Annotated[str, Field(min_length=1, max_length=253), AfterValidator(_server)]
+DomainName = Annotated[str, Field(max_length=253, pattern=rf"^{_LABEL}(\.{_LABEL})*$")]
+Url = Annotated[str, Field(min_length=1, max_length=2048), AfterValidator(_url)]
+Fingerprint = Annotated[str, AfterValidator(_fingerprint)]
+Sha256 = Fingerprint
+UserName = Annotated[str, AfterValidator(_user_name)]
+VisibleText = Annotated[str, Field(max_length=128), AfterValidator(_visible)]
+PersonName = Annotated[VisibleText, AfterValidator(_gecos)]
+NetworkName = Annotated[VisibleText, Field(min_length=1)]
+LinkName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_-]{0,14}$")]
+ShellPath = Annotated[str, AfterValidator(_interpreter)]
+Interpreter = ShellPath
+ClusterName = Annotated[str, Field(pattern=r"^[A-Za-z0-9]{1,16}$")]
+IscsiName = Annotated[str, Field(max_length=223), AfterValidator(_iscsi_name)]
+NfsPath = Annotated[str, Field(pattern=r"^/[^\s,]*$", max_length=1024)]
+UnitName = Annotated[str, AfterValidator(_unit)]
+LocaleName = Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_]*(\.[A-Za-z0-9-]+)?(@[a-z]+)?$", max_length=32)]
+Script = Annotated[str, Field(max_length=65536), AfterValidator(_script)]

@@ -9,6 +9,7 @@ from zeroth.spec.answer import SIZE_LIMIT, AnswerText, Language
 from zeroth.spec.checks import Known, checked, known_here
 from zeroth.spec.document import Document
 from zeroth.spec.errors import AnswerErrors
+from zeroth.spec.gaps import gaps
 from zeroth.spec.json_text import read_json
 from zeroth.spec.kickstart.client import read_kickstart
 from zeroth.spec.model import HostSpec
@@ -52,6 +53,7 @@ def read_answer(answer: AnswerText, known: Known | None = None) -> Reading:
         problems.extend(it for it in checked(document, known or known_here()) if it.field not in wrong)
         if spec is not None and not _any_error(problems):
             spec = _hashed(spec, document, problems)
+            problems.extend(_not_done(spec, document))
     except AnswerErrors as error:
         return Reading(answer, None, tuple(error.problems))
     return Reading(answer, None if _any_error(problems) else spec, in_order(problems))
@@ -83,6 +85,19 @@ def _document(answer: AnswerText) -> Document:
     if "\0" in answer.text:
         raise AnswerErrors(answer.name, [Problem("this is a binary file, not text", "Is it the right file?")])
     return _READERS[answer.language](answer.text)
+
+
+def _not_done(spec: HostSpec, document: Document) -> list[Problem]:
+    return [
+        Problem(
+            str(gap),
+            "The installer refuses the answer." if gap.refused else "The host is made without it.",
+            document.place(gap.path),
+            Severity.WARNING,
+            ".".join(part for part in gap.path if isinstance(part, str)),
+        )
+        for gap in gaps(spec)
+    ]
 
 
 def _hashed(spec: HostSpec, document: Document, problems: list[Problem]) -> HostSpec:

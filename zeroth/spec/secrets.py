@@ -10,10 +10,10 @@ from __future__ import annotations
 import ctypes
 import os
 from functools import cache
-from typing import Any
+from typing import Any, TypeVar
 
 from zeroth.errors import ExitCode, UserError
-from zeroth.spec.model import HostSpec, RootLogin
+from zeroth.spec.model import HIDDEN, SECRET_NAMES, HostSpec, RootLogin, UserSpec
 
 __all__ = ["hash_password", "redacted", "verify_password", "without_plain_password"]
 
@@ -21,7 +21,7 @@ _YESCRYPT = b"$y$"
 _OUTPUT_SIZE = 384  # CRYPT_OUTPUT_SIZE and CRYPT_GENSALT_OUTPUT_SIZE are no larger
 _DATA_SIZE = 32768  # sizeof(struct crypt_data)
 _LONGEST = 512  # CRYPT_MAX_PASSPHRASE_SIZE
-HIDDEN = "***"
+_Login = TypeVar("_Login", RootLogin, UserSpec)
 
 
 def hash_password(password: str) -> str:
@@ -46,24 +46,32 @@ def verify_password(password: str, hashed: str) -> bool:
 
 
 def without_plain_password(spec: HostSpec) -> HostSpec:
-    """The same host with the hash of its password in the place of the password.
+    """The same host with the hashes of its passwords in the place of the passwords.
 
     :raises UserError: as :func:`hash_password`.
     """
-    if spec.root.password is None:
-        return spec
-    hashed = hash_password(spec.root.password.get_secret_value())
-    root = RootLogin(password_hash=hashed, ssh_keys=spec.root.ssh_keys)
-    return spec.model_copy(update={"root": root})
+    users = tuple(_hashed(user) for user in spec.users)
+    return spec.model_copy(update={"root": _hashed(spec.root), "users": users})
+
+
+def _hashed(login: _Login) -> _Login:
+    if login.password is None:
+        return login
+    hashed = hash_password(login.password.get_secret_value())
+    return login.model_copy(update={"password": None, "password_hash": hashed})
 
 
 def redacted(spec: HostSpec) -> dict[str, Any]:
     """A HostSpec as plain JSON data with its secrets hidden; fit to show and to log."""
-    data = spec.model_dump(mode="json")
-    for name in ("password", "password_hash"):
-        if data["root"][name] is not None:
-            data["root"][name] = HIDDEN
-    return data
+    return {name: _hidden(name, value) for name, value in spec.model_dump(mode="json").items()}
+
+
+def _hidden(name: str, value: Any) -> Any:  # noqa: ANN401 - JSON
+    if isinstance(value, dict):
+        return {inner: _hidden(inner, item) for inner, item in value.items()}
+    if isinstance(value, list):
+        return [_hidden(name, item) for item in value]
+    return HIDDEN if name in SECRET_NAMES and value is not None else value
 
 
 def _crypt(password: str, setting: bytes) -> str:

@@ -9,14 +9,15 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from zeroth.spec.document import Document, Path
-from zeroth.spec.model import HostSpec
+from zeroth.spec.model import CONFLICTS, SECRET_NAMES, HostSpec
 from zeroth.spec.problems import FILE, MOST, Problem, closest
 
 __all__ = ["validated"]
 
-# Values of these are never repeated in a message.
-_SECRET = ("root",)
+# Values of these are never repeated in a message, nor are those of SECRET_NAMES anywhere.
+_PRIVATE = ("root", "users", "hooks", "proxy")
 
+_QUOTES = "'"
 _HINTS = {
     "hostname": "Lower-case letters, digits and hyphens, with dots between the parts: xen1.example.com",
     "timezone": "As in Europe/Berlin or Etc/UTC.",
@@ -31,10 +32,17 @@ _HINTS = {
     "management.nic": "Write the MAC address, as in 52:54:00:12:34:56, or leave it out: the only NIC with a link.",
     "management.vlan": "A VLAN tag is 1 to 4094; leave it out when the switch port is untagged.",
     "management.bridge": "At most 15 lower-case letters, digits and hyphens.",
+    "management.bond": "As in: mode: lacp, with nics: a list of two or more.",
+    "disk.layout": "single or mirror.",
+    "pool": "Write action: create with a name, or action: join with address, token and certificate.",
+    "pool.certificate": "The pool shows it: `zeroth host certificate`, or openssl x509 -fingerprint -sha256.",
+    "storage": "Write name and type: local, nfs, iscsi, ocfs2 or drbd.",
     "dom0.memory": "Write the number with its unit, as in 1536M or 2G.",
 }
 
-_NAMES = {"ip_v4_address": "an IPv4 address", "ip_v4_interface": "an IPv4 address with a prefix length",
+_NAMES = {"ip_v4_address": "an IPv4 address", "ip_v6_address": "an IPv6 address",
+          "ip_v6_interface": "an IPv6 address with a prefix length",
+          "ip_v4_interface": "an IPv4 address with a prefix length",
           "int_type": "a whole number", "int_from_float": "a whole number", "int_parsing": "a whole number",
           "bool_type": "true or false", "bool_parsing": "true or false",
           "string_type": "text", "model_type": "a group of settings", "model_attributes_type": "a group of settings",
@@ -64,7 +72,11 @@ def _explained(errors: list[ErrorDetails], document: Document) -> Iterator[Probl
     meant = {closest(str(error["loc"][-1]), _known(error["loc"][:-1])): error["loc"][:-1]
              for error in errors if error["type"] == "extra_forbidden"}  # fmt: skip
     for error in errors:
-        path = _written(error["loc"], document.data)
+        if error["type"] == CONFLICTS:
+            for path, message in error["ctx"][CONFLICTS]:
+                yield Problem(message, _HINTS.get(str(path[0]), ""), document.place(path), field=_dotted(path))
+            continue
+        path = _written(error, document.data)
         missing = error["type"] in ("missing", "union_tag_not_found")
         if missing and path and meant.get(str(error["loc"][-1])) == error["loc"][:-1]:
             continue
@@ -75,7 +87,7 @@ def _explained(errors: list[ErrorDetails], document: Document) -> Iterator[Probl
 
 
 def _problem(error: ErrorDetails, path: Path, document: Document) -> Problem:
-    field = ".".join(part for part in path if isinstance(part, str))
+    field = _dotted(path)
     kind, context = error["type"], error.get("ctx", {})
     hint = _HINTS.get(field, "")
     where = document.place(path)
@@ -91,7 +103,8 @@ def _problem(error: ErrorDetails, path: Path, document: Document) -> Problem:
 
 
 def _said(kind: str, context: Mapping[str, Any], error: ErrorDetails, field: str) -> str:
-    secret = field.split(".")[0] in _SECRET
+    names = field.split(".")
+    secret = names[0] in _PRIVATE or names[-1] in SECRET_NAMES or isinstance(error["input"], dict | list)
     value = "what stands here" if secret else _short(error["input"])
     if kind == "value_error":
         return str(context["error"])
@@ -110,23 +123,27 @@ def _said(kind: str, context: Mapping[str, Any], error: ErrorDetails, field: str
             return f"{field}: this is longer than {context['max_length']} characters"
         case "string_too_short":
             return f"{field} is empty"
+        case "too_short":
+            return f"{field}: at least {context['min_length']} must be given"
         case "too_long":
             return f"{field}: more than {context['max_length']} are given"
         case "enum" | "literal_error":
             return f"{field}: {value} is not {context['expected']}"
         case "union_tag_not_found":
-            return f"{field}: method is missing"
+            return f"{field}: {context['discriminator'].strip(_QUOTES)} is missing"
         case "union_tag_invalid":
-            return f"{field}: method {context['tag']!r} is not {context['expected_tags']}"
+            name = context["discriminator"].strip(_QUOTES)
+            return f"{field}: {name} {_short(context['tag'])} is not {context['expected_tags']}"
     return f"{field}: {error['msg']}" if field else str(error["msg"])
 
 
-def _written(loc: tuple[int | str, ...], data: object) -> Path:
+def _written(error: ErrorDetails, data: object) -> Path:
     """The path in the user's data: without the tags that pydantic puts in for unions."""
     path: list[int | str] = []
-    for index, part in enumerate(loc):
-        last = index == len(loc) - 1
-        if isinstance(data, dict) and (part in data or last):
+    absent = error["type"] in ("missing", "extra_forbidden")
+    for index, part in enumerate(error["loc"]):
+        last = index == len(error["loc"]) - 1
+        if isinstance(data, dict) and (part in data or (last and absent)):
             data = data.get(part)
         elif isinstance(data, list) and isinstance(part, int) and part < len(data):
             data = data[part]
@@ -136,20 +153,26 @@ def _written(loc: tuple[int | str, ...], data: object) -> Path:
     return tuple(path)
 
 
+def _dotted(path: Path) -> str:
+    return ".".join(part for part in path if isinstance(part, str))
+
+
 def _known(loc: tuple[int | str, ...]) -> list[str]:
     """The settings that the model knows at a place."""
     models: list[type[BaseModel]] = [HostSpec]
     for part in loc:
+        if isinstance(part, int):
+            continue
         inner = [found for model in models if part in model.model_fields
-                 for found in _models_in(model.model_fields[str(part)].annotation)]  # fmt: skip
+                 for found in _models_in(model.model_fields[part].annotation)]  # fmt: skip
         # Else the part is the tag of a union.
-        tagged = [
-            model
-            for model in models
-            if "method" in model.model_fields and model.model_fields["method"].default == part
-        ]
+        tagged = [model for model in models if part in _tags(model)]
         models = inner or tagged or models
     return list(dict.fromkeys(name for model in models for name in model.model_fields))
+
+
+def _tags(model: type[BaseModel]) -> list[object]:
+    return [field.default for name, field in model.model_fields.items() if name in ("method", "type", "action")]
 
 
 def _models_in(annotation: object) -> list[type[BaseModel]]:

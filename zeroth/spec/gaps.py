@@ -1,0 +1,111 @@
+"""What an answer may say and this version does not do yet. One list, so that it is the same wherever it is told.
+
+The language is complete before everything that it can say is done. What is not done is never passed over in silence:
+the linter warns of it, the installer refuses what would make another host than the one asked for, and first boot
+reports the rest. Whoever makes something work takes it off this list.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from zeroth.spec.document import Path
+from zeroth.spec.model import (
+    DiskSpec,
+    HostSpec,
+    Layout,
+    LocalSr,
+    ManagementNetwork,
+    NoAddress,
+    NtpSpec,
+    RunMode,
+)
+from zeroth.spec.selector import Key, parse_selector
+
+__all__ = ["Gap", "gaps"]
+
+
+@dataclass(frozen=True)
+class Gap:
+    """Something that is asked for and not done.
+
+    :ivar path: the setting.
+    :ivar what: in words, as what is not done.
+    :ivar refused: the installer refuses the answer because of it; else the host is made without it, and says so.
+    """
+
+    path: Path
+    what: str
+    refused: bool = False
+
+    def __str__(self) -> str:
+        return f"{self.what} ({'.'.join(map(str, self.path))}) is not supported by this version"
+
+
+def gaps(spec: HostSpec) -> tuple[Gap, ...]:
+    """Everything that the answer asks for and this version does not do."""
+    return (*_disk(spec.disk), *_management(spec.management), *_installer(spec), *_host(spec))
+
+
+def _disk(disk: DiskSpec) -> Iterator[Gap]:
+    if disk.layout is not Layout.SINGLE:
+        yield Gap(("disk", "layout"), "a mirror of two disks", refused=True)
+    for name, what in (
+        ("alternatives", "a choice between disks"),
+        ("ignore", "a list of disks to ignore"),
+        ("wipe_disks", "the consent to erase named disks only"),
+        ("sr_disks", "further disks in the local storage repository"),
+    ):
+        if getattr(disk, name):
+            yield Gap(("disk", name), what, refused=True)
+    if disk.keep_sr:
+        yield Gap(("disk", "keep_sr"), "keeping the local storage repository", refused=True)
+    if disk.local_sr is LocalSr.EXT4:
+        yield Gap(("disk", "local_sr"), "a local storage repository on a file system")
+    selector = parse_selector(disk.select)
+    simple = len(selector.terms) + bool(selector.pick) == 1
+    if not simple or any(term.key in (Key.SIZE, Key.SSD, Key.HDD, Key.TRANSPORT) for term in selector.terms):
+        yield Gap(("disk", "select"), f"selecting a disk by {disk.select!r}", refused=True)
+
+
+def _management(network: ManagementNetwork) -> Iterator[Gap]:
+    if network.bond:
+        yield Gap(("management", "bond"), "a bond", refused=True)
+    if isinstance(network.address, NoAddress):
+        yield Gap(("management", "address"), "management without IPv4", refused=True)
+    elif not isinstance(network.address6, NoAddress):
+        yield Gap(("management", "address6"), "IPv6")
+    if network.mtu:
+        yield Gap(("management", "mtu"), "an MTU")
+    if network.search:
+        yield Gap(("management", "search"), "a search list of domains")
+
+
+def _installer(spec: HostSpec) -> Iterator[Gap]:
+    if spec.mode is not RunMode.INSTALL:
+        yield Gap(("mode",), "an upgrade", refused=True)
+    for index, hook in enumerate(spec.hooks):
+        yield Gap(("hooks", index), f"a hook of the stage {hook.stage}", refused=hook.must_succeed)
+    for name in ("webhooks", "syslog"):
+        if getattr(spec.notify, name):
+            yield Gap(("notify", name), "telling others how the installation goes")
+
+
+def _host(spec: HostSpec) -> Iterator[Gap]:
+    if spec.locale != HostSpec.model_fields["locale"].default:
+        yield Gap(("locale",), "a locale other than C.UTF-8")
+    if spec.ntp != NtpSpec():
+        yield Gap(("ntp",), "the choice of time servers")
+    for name, what in (
+        ("users", "accounts besides root"),
+        ("networks", "networks besides the management network"),
+        ("proxy", "a proxy"),
+        ("sriov", "a policy for virtual functions"),
+        ("storage", "storage repositories besides the local one"),
+        ("pool", "membership in a pool"),
+        ("services", "a choice of services"),
+        ("power", "power management"),
+    ):
+        if getattr(spec, name) != HostSpec.model_fields[name].default:
+            yield Gap((name,), what)
