@@ -115,7 +115,7 @@ def install(stage: Stage, target: Target, files: dict[str, str] | None = None, *
 
 
 def boot(stage: Stage, machine: Machine, *, name: str = "host", first: bool = True) -> Host:
-    """Start an installed host and wait until root can log in.
+    """Start an installed host and wait until root can log in and every unit has started or failed.
 
     :param first: it is its first boot: wait for that to be finished.
     """
@@ -123,4 +123,6 @@ def boot(stage: Stage, machine: Machine, *, name: str = "host", first: bool = Tr
     if first:
         host.wait_for(FIRST_BOOT, BOOT_SECONDS, never=f"zeroth: first boot failed.*|{BOOT_PROBLEMS}")
     host.wait_ssh(BOOT_SECONDS)
+    # sshd is there before the agent is.
+    host.ssh(f"timeout {BOOT_SECONDS:g} systemctl is-system-running --wait", seconds=BOOT_SECONDS + 60, ok=(0, 1))
     return host
