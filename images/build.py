@@ -23,6 +23,7 @@ from images.steps import Steps
 from images.tools import ToolsTree
 from zeroth import progress
 from zeroth.errors import ExitCode, UserError
+from zeroth.keys.signing import SecretKey
 from zeroth.spec import AnswerText, load_answer
 from zeroth.system.files import atomic_write
 from zeroth.system.size import Size
@@ -44,31 +45,34 @@ class _Session:
     store: Store
     log: BuildLog
     as_of: str
+    keys: tuple[SecretKey, ...] = ()
     index: PackageIndex | None = None
 
     def steps(self) -> Steps:
-        return Steps(self.config, self.log, self.store.folder / "work" / "scratch", self.as_of, self.need_index)
+        return Steps(
+            self.config, self.log, self.store.folder / "work" / "scratch", self.as_of, self.need_index, self.keys
+        )
 
     def need_index(self) -> PackageIndex:
         assert self.index is not None, "steps that install packages run only after the index was fetched"
         return self.index
 
 
-def build(config: BuildConfig, stream: progress.Stream) -> Published:
+def build(config: BuildConfig, stream: progress.Stream, keys: Sequence[SecretKey] = ()) -> Published:
     """Build everything and put it into ``dist/``.
 
+    :param keys: what is built is signed with them.
     :raises UserError: when something is missing, wrong or fails; nothing half made is left.
     """
-    with stream.step("Build") as report, _session(config, stream, report) as session:
+    with stream.step("Build") as report, _session(config, stream, report, keys) as session:
         element_hooks(config.elements)
         if config.answer is not None:
             # An installation that nobody watches is no place to find a mistake.
             load_answer(AnswerText.from_file(config.answer))
         steps = session.steps()
         iso = steps.iso()
-        targets = [iso, steps.root(), steps.boot(), steps.manifest()]
-        results = _make(session, targets, report)
-        return publish(config, results, iso)
+        results = _make(session, _targets(config, steps), report)
+        return publish(config, results, iso, keys)
 
 
 def tools_tree(stream: progress.Stream, config: BuildConfig | None = None) -> ToolsTree:
@@ -96,7 +100,13 @@ def planned(config: BuildConfig) -> list[Planned]:
     with _no_log() as log:
         session = _Session(config, Store(config.cache), log, _as_of(config))
     steps = session.steps()
-    return plan([steps.iso(), steps.root(), steps.boot(), steps.manifest()], session.store)
+    return plan(_targets(config, steps), session.store)
+
+
+def _targets(config: BuildConfig, steps: Steps) -> list[Step]:
+    """The steps whose results are published."""
+    made = [steps.iso(), steps.root(), steps.boot(), steps.manifest(), steps.bills()]
+    return [*made, steps.upgrade()] if config.upgrade else made
 
 
 @contextmanager
@@ -107,13 +117,15 @@ def _no_log() -> Iterator[BuildLog]:
 
 
 @contextmanager
-def _session(config: BuildConfig, stream: progress.Stream, report: progress.Step) -> Iterator[_Session]:
+def _session(
+    config: BuildConfig, stream: progress.Stream, report: progress.Step, keys: Sequence[SecretKey] = ()
+) -> Iterator[_Session]:
     store = Store(config.cache)
     _check_machine()
     with store.locked(report.log), open_log(config.log) as log:
         stream.add(log)
         try:
-            yield _Session(config, store, log, _as_of(config))
+            yield _Session(config, store, log, _as_of(config), tuple(keys))
         finally:
             store.clear_work()
 

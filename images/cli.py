@@ -20,6 +20,8 @@ from images.build import planned
 from images.cache import Store, tree_size
 from images.config import BuildConfig, Profile, checkout
 from zeroth.errors import ExitCode
+from zeroth.keys.cli import passphrase_for
+from zeroth.keys.keyring import secret_key
 from zeroth.progress import Stream
 from zeroth.sinks import Timings, log_file, sink_for
 from zeroth.system.size import Size
@@ -45,6 +47,8 @@ def _options(command: _Command) -> _Command:
                      metavar="FILE", help="Embed an answer file in the ISO: it then installs without asking."),
         click.option("--firmware/--no-firmware", default=None,
                      help="Firmware of server network cards and storage adapters.  [default: in release images]"),
+        click.option("--upgrade/--no-upgrade", default=None,
+                     help="Make the upgrade file (.zup) too.  [default: in release images]"),
         click.option("--update", is_flag=True, help="Take the newest packages, even though some are cached."),
         click.option("--jobs", type=click.IntRange(1), default=os.cpu_count() or 1, show_default="all processors",
                      help="Steps, and compressor threads, at a time."),
@@ -54,12 +58,21 @@ def _options(command: _Command) -> _Command:
 
 
 def _config(
-    *, profile: str, mirror: str, answer: Path | None, firmware: bool | None, update: bool, jobs: int
+    *,
+    profile: str,
+    mirror: str,
+    answer: Path | None,
+    firmware: bool | None,
+    upgrade: bool | None,
+    update: bool,
+    jobs: int,
 ) -> BuildConfig:
     kind = Profile(profile)
+    release = kind is Profile.RELEASE
     return BuildConfig(
-        checkout(), kind, mirror, answer, kind is Profile.RELEASE if firmware is None else firmware, update, jobs
-    )
+        checkout(), kind, mirror, answer, firmware=release if firmware is None else firmware, update=update,
+        upgrade=release if upgrade is None else upgrade, jobs=jobs,
+    )  # fmt: skip
 
 
 @image.command()
@@ -67,7 +80,15 @@ def _config(
 @click.option("--json", "as_json", is_flag=True, help="Progress as one JSON object a line on standard output.")
 @click.option("--log", type=click.Path(dir_okay=False, path_type=Path), help="Append the progress to this file too.")
 @click.option("--timings", is_flag=True, help="Show at the end how long each step took.")
-def build(*, as_json: bool, log: Path | None, timings: bool, **options: object) -> int:
+@click.option(
+    "--sign-key",
+    "sign_keys",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    multiple=True,
+    metavar="KEY",
+    help="Sign the results with this secret key; twice while one key follows another.",
+)
+def build(*, as_json: bool, log: Path | None, timings: bool, sign_keys: tuple[Path, ...], **options: object) -> int:
     """Build dist/zeroth.iso and dist/netboot from Debian packages.
 
     Steps whose inputs did not change are not run again. What the tools print is in .cache/zeroth/build.log.
@@ -77,15 +98,18 @@ def build(*, as_json: bool, log: Path | None, timings: bool, **options: object) 
       zeroth image build
       zeroth image build --profile dev --timings
       zeroth image build --answer lab/host1.ks --mirror http://mirror.example/debian
+      zeroth image build --sign-key ~/keys/release.key
     """
     config = _config(**options)  # type: ignore[arg-type]
+    # Asked for now, and not after minutes of building.
+    keys = [secret_key(path, passphrase_for(path)) for path in sign_keys]
     times = Timings()
     with ExitStack() as stack:
         stream = Stream([sink_for(Console(stderr=True), sys.stdout if as_json else sys.stderr, json_lines=as_json)])
         stream.add(times)
         if log:
             stream.add(stack.enter_context(log_file(log)))
-        result = build_image(config, stream)
+        result = build_image(config, stream, keys)
     if timings:
         Console(stderr=True).print(_timings(times))
     size = Size(result.iso.stat().st_size)

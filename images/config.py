@@ -11,7 +11,7 @@ from pathlib import Path
 from zeroth import __version__
 from zeroth.errors import UserError
 
-__all__ = ["ARCHITECTURE", "SUITE", "VOLUME_LABEL", "BuildConfig", "Profile", "checkout"]
+__all__ = ["ARCHITECTURE", "SUITE", "VOLUME_LABEL", "BuildConfig", "Profile", "checkout", "released_name"]
 
 SUITE = "trixie"
 """Debian 13: what the image and the tools tree are made of, whatever the build host runs."""
@@ -43,6 +43,7 @@ class BuildConfig:
     :param answer: file embedded in the ISO as the answer of an unattended installation.
     :param firmware: put firmware for server network cards and storage adapters into the image.
     :param update: ask the mirror for newer packages even though a tree of packages is cached.
+    :param upgrade: make an upgrade file too.
     :param jobs: how many steps, and how many compressor threads, may run at the same time.
     """
 
@@ -52,6 +53,7 @@ class BuildConfig:
     answer: Path | None = None
     firmware: bool = False
     update: bool = False
+    upgrade: bool = False
     jobs: int = os.cpu_count() or 1
 
     @property
@@ -95,6 +97,11 @@ class BuildConfig:
             return int(given)
         project = tomllib.loads((self.root / "pyproject.toml").read_text())
         return int(project["tool"]["zeroth"]["source-date-epoch"])
+
+
+def released_name(version: str) -> str:
+    """What the files of a version are called, before the dot."""
+    return f"zeroth-{version}-{ARCHITECTURE}"
 
 
 def checkout() -> Path:

@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from images.config import ARCHITECTURE, BuildConfig
+from images.config import BuildConfig, released_name
 from images.graph import Results, Step
 from images.manifest import describe
 from images.media import kernel_arguments
 from images.render import render
+from images.upgrade import upgrade_name
 from zeroth.errors import UserError
+from zeroth.keys.keyring import sign_file
+from zeroth.keys.signing import SIGNATURE_SUFFIX, Purpose, SecretKey
 from zeroth.system.files import atomic_write, sha256_file
 from zeroth.system.run import CommandFailed, run
 
@@ -34,14 +37,22 @@ class Published:
     reservations: tuple[str, ...] = ()
 
 
-def publish(config: BuildConfig, results: Results, iso: Step) -> Published:
-    """Put the results of a build into ``dist/``. What is there already stays as it is."""
+def publish(config: BuildConfig, results: Results, iso: Step, keys: Sequence[SecretKey] = ()) -> Published:
+    """Put the results of a build into ``dist/``. What is there already stays as it is.
+
+    :param keys: the manifest and the sums are signed with them; old signatures are removed in any case.
+    """
     dist = config.dist
-    name = f"zeroth-{config.version}-{ARCHITECTURE}.iso"
+    name = f"{released_name(config.version)}.iso"
     manifest = json.loads((results["manifest"] / "manifest.json").read_text())
     netboot = {path.name: path for step in ("root", "boot", "manifest") for path in results[step].iterdir()}
     netboot.pop("root.squashfs.sha256")
     files = {name: results["iso"] / "zeroth.iso"} | {f"netboot/{key}": path for key, path in sorted(netboot.items())}
+    more = [folder for name in ("bills", "upgrade") if (folder := results.get(name))]
+    files |= {path.name: path for folder in more for path in sorted(folder.iterdir())}
+    if "upgrade" not in results:
+        # One that an earlier build left is of other packages, and in no sums.
+        (dist / upgrade_name(config.version)).unlink(missing_ok=True)
     # A list, not a generator: every file has to be placed.
     kept = [_place(source, dist / target) for target, source in files.items()]
     for text_name, text in _netboot_texts(config, netboot, manifest).items():
@@ -53,11 +64,19 @@ def publish(config: BuildConfig, results: Results, iso: Step) -> Published:
         link.symlink_to(name)
     if not all(kept) or not (dist / "manifest.json").is_file() or not (dist / "SHA256SUMS").is_file():
         artefacts = {target: describe(dist / target) for target in files}
-        full = {**manifest, "artefacts": artefacts, "inputs": _inputs(iso), "source": _source(config.root)}
+        origin = json.loads((results["base"] / "origin.json").read_text())
+        full = {
+            **manifest, "artefacts": artefacts, "inputs": _inputs(iso), "source": _source(config.root),
+            "archives": origin["releases"], "packages_as_of": origin["as_of"],
+        }  # fmt: skip
         atomic_write(dist / "manifest.json", json.dumps(full, indent=1, sort_keys=True) + "\n")
         sums = {target: item["sha256"] for target, item in artefacts.items()}
         sums["manifest.json"] = sha256_file(dist / "manifest.json")
         atomic_write(dist / "SHA256SUMS", "".join(f"{sums[target]}  {target}\n" for target in sorted(sums)))
+    for signed in ("manifest.json", "SHA256SUMS"):
+        (dist / f"{signed}{SIGNATURE_SUFFIX}").unlink(missing_ok=True)
+        if keys:
+            sign_file(dist / signed, keys, Purpose.IMAGE)
     reservations = () if manifest["security_updates"] else ("it was made without Debian's security updates",)
     return Published(dist / name, reservations)
 

@@ -6,24 +6,29 @@ import json
 import shutil
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from importlib.metadata import version as library
 from pathlib import Path
 
 from images.bootstrap import bootstrap
-from images.config import COMPONENTS, SUITE, BuildConfig
+from images.config import COMPONENTS, SUITE, BuildConfig, released_name
 from images.customise import ELEMENTS, customise
 from images.graph import Results, Step
 from images.index import PackageIndex
 from images.inputs import digest_code, digest_file, digest_text, digest_tree, files_below
+from images.licences import Licences, read_licences
 from images.log import BuildLog
-from images.manifest import image_manifest
+from images.manifest import dpkg_status, image_manifest, write_json
 from images.media import make_iso
 from images.pack import BLOCK_SIZE, boot_files, root_image
 from images.packages import PackageList, read_list
 from images.pool import PackagePool
+from images.releases import installed_archives, releases
 from images.tools import ToolsTree
+from images.upgrade import make_upgrade, upgrade_name
 from images.wheels import NOT_IN_DEBIAN, ROOMS, locked, room_sources, room_wheel, third_party_wheels
 from zeroth import progress
+from zeroth.keys.signing import SecretKey
 
 __all__ = ["Steps", "answer_name"]
 
@@ -51,6 +56,7 @@ class Steps:
     :param work: folder for temporary files.
     :param as_of: when the packages in use were chosen: they stay until the user asks for newer ones.
     :param index: the package index; called only when packages are installed.
+    :param keys: the upgrade file is signed with them.
     """
 
     config: BuildConfig
@@ -58,6 +64,7 @@ class Steps:
     work: Path
     as_of: str
     index: Callable[[], PackageIndex]
+    keys: tuple[SecretKey, ...] = ()
 
     def tools_list(self) -> PackageList:
         """What the tools tree holds."""
@@ -85,8 +92,12 @@ class Steps:
 
         def make(out: Path, _: Results, step: progress.Step) -> None:
             self._bootstrap("base", packages, out / "tree", step, "apt", (*_LEFT_OUT, *_NO_INITRD))
-            origin = {"as_of": self.as_of, "security": self.index().secure}
-            (out / "origin.json").write_text(json.dumps(origin))
+            index = self.index()
+            write_json(out / "origin.json", {
+                "as_of": self.as_of, "security": index.secure,
+                "releases": [release.facts() for release in releases(index.lists)],
+                "archives": installed_archives(dpkg_status(out / "tree"), index.archives),
+            })  # fmt: skip
 
         inputs = {
             "suite": f"{SUITE} {' '.join(COMPONENTS)}",
@@ -95,6 +106,7 @@ class Steps:
             "source date": str(self.config.epoch),
             "options": digest_text(repr((_LEFT_OUT, _NO_INITRD))),
             "images/bootstrap.py": self._code("bootstrap.py"),
+            "images/releases.py": self._code("releases.py"),
         }
         return Step("base", "Packages", inputs, make, space=3 * _GIB // 2)
 
@@ -174,6 +186,15 @@ class Steps:
 
         return Step("boot", "Boot files", {}, make, (self.tree(),))
 
+    def licences(self) -> Step:
+        """Licences of the packages."""
+
+        def make(out: Path, results: Results, _: progress.Step) -> None:
+            write_json(out / "licences.json", asdict(read_licences(results["base"] / "tree")))
+
+        inputs = {"images/licences.py": self._code("licences.py"), "SPDX names": library("license-expression")}
+        return Step("licences", "Licences", inputs, make, (self.base(),))
+
     def manifest(self) -> Step:
         """What the image is made of."""
 
@@ -181,11 +202,54 @@ class Steps:
             made = {path.name: path for name in ("root", "boot") for path in results[name].iterdir()}
             made.pop("root.squashfs.sha256")
             origin = json.loads((results["base"] / "origin.json").read_text())
-            document = image_manifest(results["tree"] / "tree", made, self.config, origin)
-            (out / "manifest.json").write_text(json.dumps(document, indent=1, sort_keys=True) + "\n")
+            wheels = [path for name in ("rooms", "wheels") for path in results[name].glob("*.whl")]
+            document = image_manifest(
+                results["tree"] / "tree", made, self.config, origin, _licences(results), wheels,
+            )  # fmt: skip
+            write_json(out / "manifest.json", document)
 
         inputs = {"version": self.config.version, "form": self._code("manifest.py")}
-        return Step("manifest", "Manifest", inputs, make, (self.base(), self.tree(), self.root(), self.boot()))
+        return Step(
+            "manifest", "Manifest", inputs, make,
+            (self.base(), self.licences(), self.tree(), self.rooms(), self.wheels(), self.root(), self.boot()),
+        )  # fmt: skip
+
+    def bills(self) -> Step:
+        """The bills of materials, in SPDX and CycloneDX."""
+
+        def make(out: Path, results: Results, _: progress.Step) -> None:
+            # Their libraries take a second to import.
+            from images.sbom import write_bills
+
+            manifest = (results["manifest"] / "manifest.json").read_text()
+            write_bills(out, released_name(self.config.version), manifest, _licences(results).texts)
+
+        inputs = {
+            "form": self._tree(files_below(self.config.root / "images" / "sbom")),
+            **{name: library(name) for name in ("spdx-tools", "cyclonedx-python-lib")},
+        }
+        return Step("bills", "Bills of materials", inputs, make, (self.manifest(), self.licences()))
+
+    def upgrade(self) -> Step:
+        """The upgrade file."""
+
+        def make(out: Path, results: Results, step: progress.Step) -> None:
+            files = {
+                path.name: path
+                for name in ("root", "boot", "manifest")
+                for path in results[name].iterdir()
+                if path.suffix != ".sha256"
+            }
+            make_upgrade(out / upgrade_name(self.config.version), files, self.config, self.keys, step.update)
+
+        inputs = {
+            "images/upgrade.py": self._code("upgrade.py"),
+            **{
+                f"zeroth/deploy/{name}": self._code(f"../zeroth/deploy/{name}") for name in ("zup.py", "zup_header.py")
+            },
+            "keys": " ".join(key.public.name for key in self.keys),
+        }
+        return Step("upgrade", "Upgrade file", inputs, make, (self.root(), self.boot(), self.manifest()), space=_GIB)
 
     def iso(self) -> Step:
         """The ISO image."""
@@ -241,6 +305,10 @@ class Steps:
 
     def _tree(self, paths: Iterable[Path]) -> str:
         return digest_tree(self.config.root, paths)
+
+
+def _licences(results: Results) -> Licences:
+    return Licences(**json.loads((results["licences"] / "licences.json").read_text()))
 
 
 def answer_name(answer: Path) -> str:

@@ -18,6 +18,7 @@ from images.config import BuildConfig, Profile, checkout
 from images.customise import element_hooks
 from images.graph import Step
 from images.index import PackageIndex, _explain
+from images.licences import Licences
 from images.log import BuildLog
 from images.manifest import describe, installed_packages
 from images.media import entries, kernel_arguments
@@ -30,6 +31,8 @@ from images.steps import Steps, answer_name
 from images.wheels import NOT_IN_DEBIAN, ROOMS, locked, room_sources
 from zeroth.cli import cli
 from zeroth.errors import ExitCode, UserError
+from zeroth.keys.keyring import check_file
+from zeroth.keys.signing import Purpose, SecretKey
 from zeroth.system.run import CommandFailed, Completed, run
 
 ROOT = checkout()
@@ -242,12 +245,13 @@ def test_the_boot_menu_follows_the_contract() -> None:
 
 
 def test_published_netboot_tree_is_complete(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    results = {name: tmp_path / name for name in ("root", "boot", "manifest", "iso")}
+    results = {name: tmp_path / name for name in ("root", "boot", "manifest", "iso", "base", "bills")}
     for folder in results.values():
         folder.mkdir()
     contents = {
         "root/root.squashfs": "r", "root/root.squashfs.sha256": "s",
         "boot/vmlinuz": "v", "boot/initrd.img": "i", "boot/xen.gz": "x", "iso/zeroth.iso": "o",
+        "base/origin.json": '{"as_of": "now", "releases": []}', "bills/zeroth.spdx.json": "{}",
     }  # fmt: skip
     for name, text in contents.items():
         (tmp_path / name).write_text(text)
@@ -274,6 +278,14 @@ def test_published_netboot_tree_is_complete(tmp_path: Path, monkeypatch: pytest.
     before = (tmp_path / "dist" / "manifest.json").stat().st_mtime_ns
     publish(config, results, Step("iso", "ISO", {}, lambda *_: None))
     assert (tmp_path / "dist" / "manifest.json").stat().st_mtime_ns == before
+    assert "zeroth.spdx.json" in (tmp_path / "dist" / "SHA256SUMS").read_text()
+    key = SecretKey.generate("release")
+    publish(config, results, Step("iso", "ISO", {}, lambda *_: None), [key])
+    for name in ("manifest.json", "SHA256SUMS"):
+        assert check_file(tmp_path / "dist" / name, [key.public], Purpose.IMAGE) == key.public
+    # What is not signed this time does not keep the signature of another time.
+    publish(config, results, Step("iso", "ISO", {}, lambda *_: None))
+    assert not list((tmp_path / "dist").glob("*.minisig"))
 
 
 def test_a_template_without_its_values_is_an_error() -> None:
@@ -289,10 +301,12 @@ def test_packages_of_a_tree(tmp_path: Path) -> None:
         "Package: a\nStatus: install ok installed\nVersion: 4\n\n"
         "Package: gone\nStatus: deinstall ok config-files\nVersion: 5\n"
     )
-    assert installed_packages(tmp_path) == {
-        "a": {"version": "4", "source": "a"},
-        "b": {"version": "1:2-3", "source": "src"},
-    }
+    licences = Licences({"a": "MIT"})
+    assert installed_packages(tmp_path, licences, {"b": "12ab"}) == {
+        "a": {"version": "4", "architecture": "", "source": "a", "source_version": "4", "licence": "MIT"},
+        "b": {"version": "1:2-3", "architecture": "", "source": "src", "source_version": "1.0",
+              "licence": "NOASSERTION", "sha256": "12ab"},
+    }  # fmt: skip
 
 
 def test_published_files_are_placed_once(tmp_path: Path) -> None:
