@@ -24,11 +24,14 @@ class Language(StrEnum):
     KICKSTART = "ks"
     YAML = "yaml"
     JSON = "json"
+    XENSERVER = "xml"
+    """Of XenServer's and XCP-ng's installers."""
+    PROXMOX = "toml"
+    """Of Proxmox VE's installer."""
 
 
 _ENDINGS = {".ks": Language.KICKSTART, ".cfg": Language.KICKSTART, ".yaml": Language.YAML, ".yml": Language.YAML,
-            ".json": Language.JSON}  # fmt: skip
-_LATER = {".xml": "XML", ".toml": "TOML"}
+            ".json": Language.JSON, ".xml": Language.XENSERVER, ".toml": Language.PROXMOX}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -98,13 +101,13 @@ class AnswerText:
         ending = Path(self.name).suffix.lower()
         if ending in _ENDINGS:
             return _ENDINGS[ending]
-        if ending in _LATER:
-            message = f"answers in {_LATER[ending]} are not supported yet"
-            raise AnswerErrors(self.name, [Problem(message, "Write it as kickstart (.ks), .yaml or .json.")])
         message = (
             f"the ending {ending!r} of the name does not tell the language" if ending else "the name has no ending"
         )
-        raise AnswerErrors(self.name, [Problem(message, "Name the file .ks (kickstart), .yaml or .json.")])
+        raise AnswerErrors(
+            self.name,
+            [Problem(message, "Name the file .ks (kickstart), .yaml, .json, .xml (XenServer) or .toml (Proxmox).")],
+        )
 
     def digest(self) -> str:
         """Recognises the same answer again, as the reinstall guard does.

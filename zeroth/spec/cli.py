@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.table import Table
 
 from zeroth.errors import ExitCode, UserError
-from zeroth.spec.answer import AnswerText
+from zeroth.spec.answer import AnswerText, Language
 from zeroth.spec.errors import AnswerErrors
 from zeroth.spec.explain import explained
 from zeroth.spec.kickstart.writer import kickstart_text
@@ -33,8 +33,9 @@ _FILE = click.Path(path_type=Path, allow_dash=True)
 def answer() -> None:
     """Check, show and convert answer files.
 
-    An answer file says what one host shall be. It is written as kickstart (.ks), .yaml or .json; a file named - is
-    read from standard input, as kickstart.
+    An answer file says what one host shall be. It is written as kickstart (.ks), .yaml or .json, or it is one of
+    XenServer's or XCP-ng's installer (.xml) or of Proxmox VE's (.toml). A file named - is read from standard input, as
+    kickstart.
 
     \b
     Examples:
@@ -115,22 +116,33 @@ def explain(file: Path, as_json: bool) -> None:
 @click.option(
     "--to", "language", type=click.Choice(["ks", "yaml", "json"]), required=True, help="The language wanted."
 )
-def convert(file: Path, language: str) -> None:
+def convert(file: Path, language: str) -> int:
     """Write an answer in another language on standard output.
+
+    FILE may also be an answer of another installer: of XenServer or XCP-ng (.xml), or of Proxmox VE (.toml). What such
+    an answer says that has no counterpart is listed on standard error, and the command then exits with 3.
 
     The result says the same; it holds the hash of the password (a plain one is hashed), so treat it as a secret.
     Comments are lost.
 
     \b
-    Example:
+    Examples:
       (umask 077; zeroth answer convert answer.ks --to yaml > answer.yaml)
+      (umask 077; zeroth answer convert xenserver.xml --to ks > answer.ks)
     """
-    spec = _loaded(file)
+    reading = read_answer(_read(file))
+    spec, name = reading.accepted(), reading.answer.name
+    if reading.answer.language in (Language.XENSERVER, Language.PROXMOX) and reading.problems:
+        errors = Console(stderr=True)
+        errors.print(headline(name, reading.problems), markup=False, highlight=False, soft_wrap=True)
+        errors.print()
+        print_problems(errors, name, reading.problems, reading.answer.text)
     if language == "ks":
         click.echo(kickstart_text(spec), nl=False)
-        return
-    data = plain_data(spec)
-    click.echo(write_yaml(data) if language == "yaml" else json.dumps(data, indent=2), nl=language == "json")
+    else:
+        data = plain_data(spec)
+        click.echo(write_yaml(data) if language == "yaml" else json.dumps(data, indent=2), nl=language == "json")
+    return ExitCode.RESERVATIONS if reading.left_out else ExitCode.DONE
 
 
 @answer.command()

@@ -10,6 +10,8 @@ from zeroth.spec.checks import Known, checked, known_here
 from zeroth.spec.document import Document
 from zeroth.spec.errors import AnswerErrors
 from zeroth.spec.gaps import gaps
+from zeroth.spec.importers.proxmox import read_proxmox
+from zeroth.spec.importers.xenserver import read_xenserver
 from zeroth.spec.json_text import read_json
 from zeroth.spec.kickstart.client import read_kickstart
 from zeroth.spec.model import HostSpec
@@ -20,7 +22,8 @@ from zeroth.spec.yaml_text import read_yaml
 
 __all__ = ["Reading", "load_answer", "read_answer"]
 
-_READERS = {Language.KICKSTART: read_kickstart, Language.YAML: read_yaml, Language.JSON: read_json}
+_READERS = {Language.KICKSTART: read_kickstart, Language.YAML: read_yaml, Language.JSON: read_json,
+            Language.XENSERVER: read_xenserver, Language.PROXMOX: read_proxmox}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -39,6 +42,20 @@ class Reading:
     def errors(self) -> tuple[Problem, ...]:
         """The problems that refuse the answer."""
         return tuple(problem for problem in self.problems if problem.severity is Severity.ERROR)
+
+    def accepted(self) -> HostSpec:
+        """The host.
+
+        :raises AnswerErrors: there are errors; it carries all of them, and the warnings too.
+        """
+        if self.spec is None:
+            raise AnswerErrors(self.answer.name, self.problems, self.answer.text)
+        return self.spec
+
+    @property
+    def left_out(self) -> tuple[Problem, ...]:
+        """What an answer of another installer says that has no counterpart."""
+        return tuple(problem for problem in self.problems if problem.severity is Severity.LEFT_OUT)
 
 
 def read_answer(answer: AnswerText, known: Known | None = None) -> Reading:
@@ -65,10 +82,7 @@ def load_answer(answer: AnswerText, known: Known | None = None) -> HostSpec:
     :param known: time zones and keyboards; those of this machine when not given.
     :raises AnswerErrors: there are errors; it carries all of them, and the warnings too.
     """
-    reading = read_answer(answer, known)
-    if reading.spec is None:
-        raise AnswerErrors(answer.name, reading.problems, answer.text)
-    return reading.spec
+    return read_answer(answer, known).accepted()
 
 
 def _any_error(problems: list[Problem]) -> bool:

@@ -11,10 +11,12 @@ __all__ = ["FILE", "MOST", "Problem", "Severity", "Span", "closest", "in_order"]
 
 
 class Severity(StrEnum):
-    """How bad a problem is: an error refuses the answer, a warning is only shown."""
+    """How bad a problem is: an error refuses the answer, the others are only shown."""
 
     ERROR = "error"
     WARNING = "warning"
+    LEFT_OUT = "left out"
+    """Something in another installer's answer that has no counterpart in HostSpec."""
 
 
 @dataclass(frozen=True, order=True)

@@ -17,7 +17,7 @@ _WIDTH = 100
 # A line that may hold a secret: its words are not shown, only its options. Wide on purpose, so that a misspelt
 # command or key does not give the secret away.
 _SENSITIVE = re.compile(
-    r"pw|pass|plaintext|iscrypted|secret|\broot[\"']?\s*:|\$(?:[56y17]|gy|2[aby])\$", re.IGNORECASE
+    r"pw|pass|plaintext|iscrypted|secret|token|://[^/\s]*@|\broot[\"']?\s*:|\$(?:[56y17]|gy|2[aby])\$", re.IGNORECASE
 )
 _SHOWN_WORD = re.compile(r"""[ \t]*(?:[{\[,-][ \t]*)*["']?[A-Za-z_]*["']?[ \t]*:?""")
 _OPTION = re.compile(r"--[A-Za-z][A-Za-z-]*(?:=|(?=\s|$))")
@@ -27,10 +27,13 @@ MASK = "***"
 def headline(name: str, problems: Sequence[Problem]) -> str:
     """One line: what the file is called and how much is wrong with it."""
     errors = sum(problem.severity is Severity.ERROR for problem in problems)
-    warnings = len(problems) - errors
+    left_out = sum(problem.severity is Severity.LEFT_OUT for problem in problems)
+    warnings = len(problems) - errors - left_out
     parts = [_count(errors, "error")] if errors else []
     if warnings:
         parts.append(_count(warnings, "warning"))
+    if left_out:
+        parts.append(f"{left_out} left out")
     return f"{printable(name)}: {', '.join(parts) or 'no problems'}"
 
 

@@ -98,6 +98,35 @@ def test_any_json_is_read_or_refused(text: str) -> None:
     _read(text, "answer.json")
 
 
+@MANY
+@given(st.text() | damaged(_goods("xml")))
+@example("<a>" * 1000)
+@example("<installation>\r<a b='c'/>\r</installation>")
+@example("<installation xmlns:x='y'><x:a x:b='c'>&#xD800;</x:a></installation>")
+@example("<installation a='&#10;' b='&lt;'>&#0;</installation>")
+@example("<?xml version='1.0' encoding='utf-16'?><installation/>")
+@example("\ud800<installation/>")
+@example("<installation><![CDATA[<]]><?x y?><!-- - --></installation>")
+@example("<installation><ipaddr>" + "9" * 5000 + "</ipaddr></installation>")
+def test_any_xml_is_read_or_refused(text: str) -> None:
+    _read(text, "answer.xml")
+
+
+@MANY
+@given(st.text() | damaged(_goods("toml")))
+@example("a = " + "[" * 5000)
+@example("a = " + "{b=" * 5000)
+@example(".".join("a" * 5000) + " = 1")
+@example("[" + ".".join("a" * 200) + "]")
+@example("a = " + "9" * 5000)
+@example('a = 1e999\nb = nan\nc = 0x1f\nd = 07:32:00\ne = "\\U0001F600"')
+@example("[a]\r\nb = 1\r\n[a.b]\r\n")
+@example("[[disk-setup]]\nfilesystem = 1\n")
+@example('"\\ud800" = 1')
+def test_any_toml_is_read_or_refused(text: str) -> None:
+    _read(text, "answer.toml")
+
+
 _SCALARS = st.none() | st.booleans() | st.integers(-(10**17), 10**17) | st.text()
 _KEYS = st.sampled_from([*HostSpec.model_fields, "address", "method", "static", "password"]) | st.text()
 _DATA = st.recursive(
