@@ -55,6 +55,8 @@ def first_boot(
             if entry.state is StepState.DONE and not step.every_try and entry.digest == wanted:
                 whole.skip(step.title, "done before")
                 continue
+            # Minutes may pass until there is a login prompt: whoever stands before the machine sees what it does.
+            consoles(f"zeroth: first boot: {step.title}\n")
             with whole.step(step.title) as progress:
                 context.say = progress.log
                 try:

@@ -34,7 +34,7 @@ FINISHED = r"zeroth: installation finished"
 FAILED = r"zeroth: installation failed: .*"
 FIRST_BOOT = r"zeroth: first boot finished: https://\S+"
 NOTHING = r"zeroth: nothing to do: .*"
-FIRST_BOOT_BEGAN = r"(?i)Starting.*zeroth.*first.?boot|zeroth: first boot: "
+FIRST_BOOT_BEGAN = r"zeroth: first boot: "
 BOOT_PROBLEMS = r"Kernel panic|grub rescue>|emergency mode|error: no such device|Panic on CPU"
 """What a console says when there is nothing to wait for any more."""
 DISK_SIZE = Size(24 * GIB)

@@ -12,7 +12,7 @@ import pytest
 
 from firstboot import engine
 from firstboot.journal import StepState, read
-from firstboot.steps import certificate
+from firstboot.steps import STEPS, certificate
 from hostagent.store import Store
 from tests.unit.drivers.model_machine import PowerCut
 from tests.unit.firstboot.host import HASH, KEY, NIC, SPEC, Host
@@ -56,6 +56,7 @@ def test_an_installed_image_becomes_the_host_of_its_answer(host: Host) -> None:
     assert (root / "root/.ssh").stat().st_mode & 0o777 == 0o700
     assert host.network.bridges["xenbr0"].hwaddr == NIC.mac
     assert host.paths.key.stat().st_mode & 0o777 == 0o640
+    assert host.lines[:-1] == [f"zeroth: first boot: {step.title}\n" for step in STEPS]
     assert FINISHED in host.lines[-1].splitlines()
     assert "zeroth host alpha.example.org is ready: https://192.0.2.77/" in host.lines[-1].splitlines()
     record = read(host.paths.journal)
