@@ -53,7 +53,7 @@ class AnswerText:
         :raises AnswerErrors: too large, no text, or not UTF-8; the line and column of the first bad byte are named.
         """
         if len(data) > SIZE_LIMIT:
-            raise AnswerErrors(name, [Problem("the file is larger than 1 MiB", "This is not an answer file.")])
+            raise AnswerErrors(name, [Problem("the file is larger than 1 MiB", "Is it the right file?")])
         data = data.removeprefix(b"\xef\xbb\xbf")
         if b"\0" in data:
             raise AnswerErrors(name, [Problem("this is a binary file, not text", "Is it the right file?")])

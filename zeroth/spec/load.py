@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from zeroth.errors import UserError
@@ -22,8 +23,10 @@ from zeroth.spec.yaml_text import read_yaml
 
 __all__ = ["Reading", "load_answer", "read_answer"]
 
-_READERS = {Language.KICKSTART: read_kickstart, Language.YAML: read_yaml, Language.JSON: read_json,
-            Language.XENSERVER: read_xenserver, Language.PROXMOX: read_proxmox}  # fmt: skip
+_READERS: dict[Language, Callable[[str], Document]] = {
+    Language.KICKSTART: read_kickstart, Language.YAML: read_yaml, Language.JSON: read_json,
+    Language.XENSERVER: read_xenserver, Language.PROXMOX: read_proxmox,
+}  # fmt: skip
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Any, get_args
+from dataclasses import dataclass, field
+from typing import Any, Generic, TypeVar, get_args
 
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
@@ -12,7 +13,7 @@ from zeroth.spec.document import Document, Path
 from zeroth.spec.model import CONFLICTS, SECRET_NAMES, HostSpec
 from zeroth.spec.problems import FILE, MOST, Problem, closest
 
-__all__ = ["validated"]
+__all__ = ["Rules", "checked_by", "validated"]
 
 # Values of these are never repeated in a message, nor are those of SECRET_NAMES anywhere.
 _PRIVATE = ("root", "users", "hooks", "proxy")
@@ -40,6 +41,36 @@ _HINTS = {
     "dom0.memory": "Write the number with its unit, as in 1536M or 2G.",
 }
 
+_ModelT = TypeVar("_ModelT", bound=BaseModel)
+
+
+@dataclass(frozen=True)
+class Rules(Generic[_ModelT]):
+    """How documents of one kind are checked, and what is said about them.
+
+    :param model: what they are read into.
+    :param nothing: said of a document that is no group of settings.
+    :param hints: what to do about a field, by its path without list positions.
+    :param things: what a field's value is called, where a pattern decides.
+    :param private: top-level fields whose values are never repeated in a message.
+    """
+
+    model: type[_ModelT]
+    nothing: str
+    hints: Mapping[str, str] = field(default_factory=dict)
+    things: Mapping[str, str] = field(default_factory=dict)
+    private: tuple[str, ...] = ()
+
+
+_ANSWER = Rules(
+    HostSpec,
+    "an answer is a group of settings, such as hostname: xen1",
+    _HINTS,
+    {"hostname": "host name", "timezone": "time zone", "keyboard": "keyboard layout",
+     "management.bridge": "name for a bridge"},
+    _PRIVATE,
+)  # fmt: skip
+
 _NAMES = {"ip_v4_address": "an IPv4 address", "ip_v6_address": "an IPv6 address",
           "ip_v6_interface": "an IPv6 address with a prefix length",
           "ip_v4_interface": "an IPv4 address with a prefix length",
@@ -52,29 +83,32 @@ _NAMES = {"ip_v4_address": "an IPv4 address", "ip_v6_address": "an IPv6 address"
 
 def validated(document: Document) -> tuple[HostSpec | None, list[Problem]]:
     """The HostSpec, or None; and what is wrong, the reader's own problems included."""
+    return checked_by(_ANSWER, document)
+
+
+def checked_by(rules: Rules[_ModelT], document: Document) -> tuple[_ModelT | None, list[Problem]]:
+    """The document as a value of the rules' model, or None; and what is wrong, the reader's own problems included."""
     problems = list(document.problems)
     if not isinstance(document.data, dict):
         if not problems:
-            problems.append(
-                Problem("an answer is a group of settings, such as hostname: xen1", "", document.place(()))
-            )
+            problems.append(Problem(rules.nothing, "", document.place(())))
         return None, problems
     try:
-        spec = HostSpec.model_validate(document.data)
+        value = rules.model.model_validate(document.data)
     except ValidationError as errors:
-        problems.extend(_explained(errors.errors(include_url=False)[: MOST + 1], document))
+        problems.extend(_explained(errors.errors(include_url=False)[: MOST + 1], document, rules))
         return None, problems
-    return spec, problems
+    return value, problems
 
 
-def _explained(errors: list[ErrorDetails], document: Document) -> Iterator[Problem]:
+def _explained(errors: list[ErrorDetails], document: Document, rules: Rules[_ModelT]) -> Iterator[Problem]:
     # A misspelt key explains why the key that was meant is missing.
-    meant = {closest(str(error["loc"][-1]), _known(error["loc"][:-1])): error["loc"][:-1]
+    meant = {closest(str(error["loc"][-1]), _known(rules.model, error["loc"][:-1])): error["loc"][:-1]
              for error in errors if error["type"] == "extra_forbidden"}  # fmt: skip
     for error in errors:
         if error["type"] == CONFLICTS:
             for path, message in error["ctx"][CONFLICTS]:
-                yield Problem(message, _HINTS.get(str(path[0]), ""), document.place(path), field=_dotted(path))
+                yield Problem(message, rules.hints.get(str(path[0]), ""), document.place(path), field=_dotted(path))
             continue
         path = _written(error, document.data)
         missing = error["type"] in ("missing", "union_tag_not_found")
@@ -83,58 +117,58 @@ def _explained(errors: list[ErrorDetails], document: Document) -> Iterator[Probl
         about_a_group = missing or (error["type"] == "value_error" and isinstance(error["input"], dict))
         if about_a_group and path and path[0] in document.unsure:
             continue
-        yield _problem(error, path, document)
+        yield _problem(error, path, document, rules)
 
 
-def _problem(error: ErrorDetails, path: Path, document: Document) -> Problem:
-    field = _dotted(path)
+def _problem(error: ErrorDetails, path: Path, document: Document, rules: Rules[_ModelT]) -> Problem:
+    name = _dotted(path)
     kind, context = error["type"], error.get("ctx", {})
-    hint = _HINTS.get(field, "")
+    hint = rules.hints.get(name, "")
     where = document.place(path)
     if kind == "extra_forbidden":
-        known = _known(error["loc"][:-1])
+        known = _known(rules.model, error["loc"][:-1])
         guess = closest(str(path[-1]), known)
         hint = f"Did you mean {guess}?" if guess else f"Known here: {', '.join(known)}."
-        return Problem(f"unknown setting {str(path[-1])!r}", hint, document.keys.get(path, where), field=field)
+        return Problem(f"unknown setting {str(path[-1])!r}", hint, document.keys.get(path, where), field=name)
     if kind == "missing":
         around = document.place(path[:-1]) if len(path) > 1 else FILE
-        return Problem(f"{field} is missing", hint or f"Add {field}.", around, field=field)
-    return Problem(_said(kind, context, error, field), hint, where, field=field)
+        return Problem(f"{name} is missing", hint or f"Add {name}.", around, field=name)
+    return Problem(_said(kind, context, error, name, rules), hint, where, field=name)
 
 
-def _said(kind: str, context: Mapping[str, Any], error: ErrorDetails, field: str) -> str:
-    names = field.split(".")
-    secret = names[0] in _PRIVATE or names[-1] in SECRET_NAMES or isinstance(error["input"], dict | list)
+def _said(kind: str, context: Mapping[str, Any], error: ErrorDetails, name: str, rules: Rules[_ModelT]) -> str:
+    names = name.split(".")
+    secret = names[0] in rules.private or names[-1] in SECRET_NAMES or isinstance(error["input"], dict | list)
     value = "what stands here" if secret else _short(error["input"])
     if kind == "value_error":
         return str(context["error"])
     if kind in _NAMES:
         if kind == "string_type" and isinstance(error["input"], int | float) and not secret:
-            return f"{field}: {value} is read as a {_type_name(error['input'])}, not as text: put quotes around it"
-        return f"{field}: {value} is not {_NAMES[kind]}"
+            return f"{name}: {value} is read as a {_type_name(error['input'])}, not as text: put quotes around it"
+        return f"{name}: {value} is not {_NAMES[kind]}"
     match kind:
         case "greater_than_equal":
-            return f"{field}: {value} is too small, the least is {context['ge']}"
+            return f"{name}: {value} is too small, the least is {context['ge']}"
         case "less_than_equal":
-            return f"{field}: {value} is too large, the most is {context['le']}"
+            return f"{name}: {value} is too large, the most is {context['le']}"
         case "string_pattern_mismatch":
-            return f"{field}: {value} is not a {_thing(field)}"
+            return f"{name}: {value} is not a {rules.things.get(name, 'valid value')}"
         case "string_too_long":
-            return f"{field}: this is longer than {context['max_length']} characters"
+            return f"{name}: this is longer than {context['max_length']} characters"
         case "string_too_short":
-            return f"{field} is empty"
+            return f"{name} is empty"
         case "too_short":
-            return f"{field}: at least {context['min_length']} must be given"
+            return f"{name}: at least {context['min_length']} must be given"
         case "too_long":
-            return f"{field}: more than {context['max_length']} are given"
+            return f"{name}: more than {context['max_length']} are given"
         case "enum" | "literal_error":
-            return f"{field}: {value} is not {context['expected']}"
+            return f"{name}: {value} is not {context['expected']}"
         case "union_tag_not_found":
-            return f"{field}: {context['discriminator'].strip(_QUOTES)} is missing"
+            return f"{name}: {context['discriminator'].strip(_QUOTES)} is missing"
         case "union_tag_invalid":
-            name = context["discriminator"].strip(_QUOTES)
-            return f"{field}: {name} {_short(context['tag'])} is not {context['expected_tags']}"
-    return f"{field}: {error['msg']}" if field else str(error["msg"])
+            tag = context["discriminator"].strip(_QUOTES)
+            return f"{name}: {tag} {_short(context['tag'])} is not {context['expected_tags']}"
+    return f"{name}: {error['msg']}" if name else str(error["msg"])
 
 
 def _written(error: ErrorDetails, data: object) -> Path:
@@ -157,9 +191,9 @@ def _dotted(path: Path) -> str:
     return ".".join(part for part in path if isinstance(part, str))
 
 
-def _known(loc: tuple[int | str, ...]) -> list[str]:
+def _known(model: type[BaseModel], loc: tuple[int | str, ...]) -> list[str]:
     """The settings that the model knows at a place."""
-    models: list[type[BaseModel]] = [HostSpec]
+    models: list[type[BaseModel]] = [model]
     for part in loc:
         if isinstance(part, int):
             continue
@@ -183,11 +217,6 @@ def _models_in(annotation: object) -> list[type[BaseModel]]:
 
 def _type_name(value: object) -> str:
     return "true or false" if isinstance(value, bool) else "number"
-
-
-def _thing(field: str) -> str:
-    return {"hostname": "host name", "timezone": "time zone", "keyboard": "keyboard layout",
-            "management.bridge": "name for a bridge"}.get(field, "valid value")  # fmt: skip
 
 
 def _short(value: object) -> str:

@@ -43,7 +43,7 @@ class _Loader(yaml.SafeLoader):
             raise _Refused(problem="tags (!) are not supported", problem_mark=event.start_mark)
         self.nodes += 1
         if self.nodes > MOST_VALUES:
-            raise _Refused(problem="these are more values than an answer has", problem_mark=event.start_mark)
+            raise _Refused(problem="these are more values than such a file has", problem_mark=event.start_mark)
         if self.depth >= _DEPTH:
             raise _Refused(problem="this is nested too deeply", problem_mark=event.start_mark)
         self.depth += 1
@@ -52,8 +52,11 @@ class _Loader(yaml.SafeLoader):
         return node
 
 
-def read_yaml(text: str) -> Document:
-    """Read a YAML text; what is wrong with it is in the document's problems."""
+def read_yaml(text: str, example: str = "hostname: xen1.example.com") -> Document:
+    """Read a YAML text; what is wrong with it is in the document's problems.
+
+    :param example: how such a file may begin.
+    """
     places = Places(text)
     try:
         loader = _Loader(text)
@@ -67,7 +70,7 @@ def read_yaml(text: str) -> Document:
         problem = Problem("a character that YAML does not allow", "Remove it.", places.span(error.position))
         return Document(None, problems=[problem])
     if node is None:
-        return Document(None, problems=[Problem("the file says nothing", "Begin with: hostname: xen1.example.com")])
+        return Document(None, problems=[Problem("the file says nothing", f"Begin with: {example}")])
     reading = _Reading(places)
     data = reading.value(node, ())
     return Document(data, reading.marks, reading.keys, reading.problems)
@@ -103,7 +106,7 @@ def _syntax_error(error: yaml.MarkedYAMLError, places: Places) -> Problem:
     elif "mapping values are not allowed" in said:
         hint = "Put quotes around a value that holds a colon and a space; check the indentation."
     elif "expected a single document" in said:
-        hint = "An answer is one document: remove the line of three hyphens and what follows."
+        hint = "Such a file is one document: remove the line of three hyphens and what follows."
     elif not isinstance(error, _Refused):
         hint = "Check the indentation, the quotes, and the space after each colon."
     return Problem(f"YAML: {said}", hint, where)
