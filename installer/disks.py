@@ -1,24 +1,24 @@
-"""Which disk to install on: a pure function from facts and the answer to one disk, or to reasons why not.
+"""Which disks to install on: a pure function from facts and the answer to disks, or to reasons why not.
 
-The rule is *exactly one*: an answer that fits two disks fits none. What the installer was started from is never taken.
+The rule is *exactly one*: a selector that fits two disks fits none. What the installer was started from is never
+taken, nor what the answer says to ignore.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Sequence
 from dataclasses import dataclass
-from fnmatch import fnmatchcase
-from pathlib import PurePosixPath
 
-from zeroth.deploy.layout import MINIMUM_DISK, InstallId
+from installer.matching import MEDIUM, fits, outermost, passed_over, why_not
+from zeroth.deploy.layout import InstallId
 from zeroth.spec.model import DiskSpec
+from zeroth.spec.model.disks import MISSING, Layout
+from zeroth.spec.selector import Pick, Selector, parse_selector
 from zeroth.system.facts import DiskFacts
-from zeroth.system.size import Size
 
-__all__ = ["Choice", "Verdict", "choose_disk", "resumable_phase"]
+__all__ = ["Choice", "Verdict", "choose_disks", "resumable_phase"]
 
-_ANSWER_LABEL = "ZEROTH-CFG"
-_BY_ID = "/dev/disk/by-id/"
+_IGNORED = "is on the answer's list of disks to ignore"
 
 
 @dataclass(frozen=True)
@@ -34,23 +34,28 @@ class Verdict:
 class Choice:
     """The result of choosing.
 
-    :ivar disk: the one that is meant, if there is exactly one; it may still have to be refused.
-    :ivar verdicts: one for every disk of the machine.
-    :ivar problem: why there is no disk; empty when there is.
+    :ivar legs: the disk that is installed on; two for a mirror. Empty when there is a problem. They may still have to
+        be refused.
+    :ivar sr: further disks for the local storage repository.
+    :ivar consent: paths of the disks that the answer allows to erase one by one.
+    :ivar verdicts: one for every disk of the machine, in their order.
+    :ivar problems: why there is no choice; empty when there is.
+    :ivar notes: what the user should know although there is.
     """
 
-    disk: DiskFacts | None
     verdicts: tuple[Verdict, ...]
-    problem: str = ""
+    legs: tuple[DiskFacts, ...] = ()
+    sr: tuple[DiskFacts, ...] = ()
+    consent: frozenset[str] = frozenset()
+    problems: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
 
 
-def choose_disk(spec: DiskSpec, disks: tuple[DiskFacts, ...]) -> Choice:
-    """Apply the answer's selector to all disks."""
+def choose_disks(spec: DiskSpec, disks: tuple[DiskFacts, ...]) -> Choice:
+    """Apply the answer's selectors to all disks. The order in which the disks were found says nothing."""
     if not disks:
-        return Choice(None, (), "no disk was found in this machine")
-    if spec.select in _KEYWORDS:
-        return _by_keyword(spec.select, disks)
-    return _by_match(spec.select, _matcher(spec.select), disks)
+        return Choice((), problems=("no disk was found in this machine",))
+    return _Chooser(spec, disks).choose()
 
 
 def resumable_phase(disk: DiskFacts, digest: str) -> str:
@@ -69,115 +74,163 @@ def resumable_phase(disk: DiskFacts, digest: str) -> str:
     return "installing" if marker.phase == "installing" and half and bare else ""
 
 
-def _by_match(select: str, matches: Callable[[DiskFacts], bool], disks: tuple[DiskFacts, ...]) -> Choice:
-    fitting = [disk for disk in disks if matches(disk)]
-    usable = [disk for disk in fitting if not disk.medium]
-    chosen = usable[0] if len(usable) == 1 else None
-    verdicts = []
-    for disk in disks:
-        if disk not in fitting:
-            why = f"is not {select}"
-        elif disk.medium:
-            why = "holds the medium that the installer was started from"
-        else:
-            why = "matches" if disk is chosen else "matches, as do others"
-        verdicts.append(Verdict(disk, disk is chosen, why))
-    if chosen:
-        return Choice(chosen, tuple(verdicts))
-    if fitting and not usable:
-        problem = f"{select} is the medium that the installer was started from ({fitting[0].path})"
-    elif usable:
-        problem = f"{select} matches {len(usable)} disks ({', '.join(d.path for d in usable)}); exactly one must match"
-    else:
-        problem = f"no disk matches {select}"
-    return Choice(None, tuple(verdicts), problem)
+class _Chooser:
+    """One choice in the making: what is still to be had, and why each disk was taken or not."""
 
+    def __init__(self, spec: DiskSpec, disks: tuple[DiskFacts, ...]) -> None:
+        self._spec = spec
+        self._disks = disks
+        self._why: dict[str, list[str]] = {disk.path: [] for disk in disks}
+        self._problems: list[str] = []
+        self._taken: dict[str, str] = {}
+        ignore = [parse_selector(text) for text in spec.ignore]
+        self._ignored = {disk.path for selector in ignore for disk in _any(selector, disks)}
 
-def _by_keyword(select: str, disks: tuple[DiskFacts, ...]) -> Choice:
-    out = {disk.path: _unsuitable(disk) for disk in disks}
-    pool = [disk for disk in disks if not out[disk.path]]
-    best = _KEYWORDS[select](pool) if pool else []
-    chosen = best[0] if len(best) == 1 else None
-    verdicts = []
-    for disk in disks:
-        if out[disk.path]:
-            why = out[disk.path]
-        elif disk in best:
-            why = f"is the {select} candidate" if disk is chosen else f"is {select}, as are others"
-            why = "is a candidate, as are others" if select == "only" and disk is not chosen else why
-        else:
-            why = f"is not the {select}"
-        verdicts.append(Verdict(disk, disk is chosen, why))
-    if chosen:
-        return Choice(chosen, tuple(verdicts))
-    if not pool:
-        problem = "none of this machine's disks comes into question"
-    else:
-        names = ", ".join(disk.path for disk in best)
-        problem = (
-            f"the answer names no disk, and {len(best)} come into question ({names})"
-            if select == "only"
-            else f"{len(best)} disks are equally the {select} ({names})"
+    def choose(self) -> Choice:
+        legs = self._legs()
+        sr = [found for text in self._spec.sr_disks for found in self._take((text,), 1, "for the storage repository")]
+        consent, notes = self._consent()
+        self._check_paths([*legs, *sr])
+        if self._problems:
+            self._taken.clear()
+        chosen = not self._problems
+        return Choice(
+            verdicts=tuple(self._verdict(disk) for disk in self._disks),
+            legs=tuple(legs) if chosen else (),
+            sr=tuple(sr) if chosen else (),
+            consent=consent,
+            problems=tuple(self._problems),
+            notes=notes,
         )
-    return Choice(None, tuple(verdicts), problem)
+
+    def _legs(self) -> list[DiskFacts]:
+        spec = self._spec
+        if spec.layout is Layout.SINGLE:
+            return self._take(spec.choices, 1, "")
+        if spec.mirror_with is None:
+            return self._take(spec.choices, 2, "as a leg of the mirror")
+        first = self._take(spec.choices, 1, "as the first leg of the mirror")
+        if spec.mirror_with == MISSING:
+            return first
+        return first + self._take((spec.mirror_with,), 1, "as the second leg of the mirror")
+
+    def _take(self, choices: Sequence[str], count: int, role: str) -> list[DiskFacts]:
+        """Take disks by the first selector that fits any; what it fits must be exactly ``count`` disks."""
+        tried = []
+        for text in choices:
+            selector = parse_selector(text)
+            found = outermost(selector.pick, self._fitting(selector), count)
+            if not found:
+                tried.append(text)
+                continue
+            if len(found) == count:
+                passed = f", and none is {' or '.join(tried)}" if tried else ""
+                self._note(selector, found, f"{_is(text)}{passed}")
+                for disk in found:
+                    self._taken[disk.path] = role
+                return found
+            self._note(selector, found, f"{_is(text)}, as are others" if len(found) > 1 else _is(text))
+            self._problems.append(_not_exactly(text, found, count))
+            return []
+        self._problems.append(self._none_fits(tried))
+        return []
+
+    def _fitting(self, selector: Selector) -> list[DiskFacts]:
+        return [disk for disk in self._disks if not self._out(selector, disk) and fits(selector, disk)]
+
+    def _out(self, selector: Selector, disk: DiskFacts) -> str:
+        """Why a disk does not come into question, whatever the selector says of it."""
+        if disk.path in self._ignored:
+            return _IGNORED
+        if disk.path in self._taken:
+            return "is taken already"
+        return passed_over(selector, disk)
+
+    def _note(self, selector: Selector, found: Sequence[DiskFacts], fitting: str) -> None:
+        """Keep the reason for every disk."""
+        for disk in self._disks:
+            if disk.path in self._taken:
+                continue
+            if disk in found:
+                reason = fitting
+            else:
+                reason = self._out(selector, disk) or why_not(selector, disk) or f"is not the {selector.pick}"
+            if reason not in self._why[disk.path]:
+                self._why[disk.path].append(reason)
+
+    def _none_fits(self, tried: Sequence[str]) -> str:
+        for text in tried:
+            self._note(parse_selector(text), (), "")
+        named = [disk for text in tried for disk in self._disks if fits(parse_selector(text), disk)]
+        said = " or ".join(tried)
+        if any(selector in (*Pick,) for selector in tried):
+            return "none of this machine's disks comes into question"
+        if any(disk.path in self._taken for disk in named):
+            return f"{said} is a disk that is taken for something else already"
+        medium = next((disk for disk in named if disk.medium), None)
+        if medium:
+            return f"{said} is the medium that the installer was started from ({medium.path})"
+        if any(disk.path in self._ignored for disk in named):
+            return f"{said} is to be ignored, says the answer too"
+        return f"no disk {'comes into question that ' if named else ''}matches {said}"
+
+    def _check_paths(self, chosen: Sequence[DiskFacts]) -> None:
+        """A disk that is there twice is one disk with two ways to it; writing past multipath would harm it."""
+        for disk in chosen:
+            twins = [
+                other.path for other in self._disks if other.path != disk.path and _identity(other) == _identity(disk)
+            ]
+            if twins:
+                self._problems.append(_multipath([disk.path, *twins]))
+
+    def _consent(self) -> tuple[frozenset[str], tuple[str, ...]]:
+        allowed, notes = set(), []
+        for text in self._spec.wipe_disks:
+            found = _any(parse_selector(text), [disk for disk in self._disks if not disk.medium])
+            if len(found) == 1:
+                allowed.add(found[0].path)
+            elif found:
+                names = ", ".join(disk.path for disk in found)
+                self._problems.append(f"the consent to erase {text} fits {len(found)} disks ({names}), not one")
+            else:
+                notes.append(f"the answer allows to erase {text}, and this machine has no such disk")
+        return frozenset(allowed), tuple(notes)
+
+    def _verdict(self, disk: DiskFacts) -> Verdict:
+        out = MEDIUM if disk.medium else _IGNORED if disk.path in self._ignored else ""
+        role = self._taken.get(disk.path)
+        why = out or "; ".join(self._why[disk.path]) or "is not asked for"
+        return Verdict(disk, role is not None, f"{why} ({role})" if role else why)
 
 
-def _unsuitable(disk: DiskFacts) -> str:
-    """Why a disk is left out of consideration when the answer does not name it."""
-    if disk.medium:
-        return "holds the medium that the installer was started from"
-    if _ANSWER_LABEL in disk.labels:
-        return f"holds the volume {_ANSWER_LABEL} with the answer"
-    if disk.removable:
-        return "is removable, and so only taken when named"
-    if disk.read_only:
-        return "is read-only"
-    if disk.size < MINIMUM_DISK:
-        return f"is too small ({Size(disk.size).approx()}, {MINIMUM_DISK} are needed)"
-    return ""
+def _any(selector: Selector, disks: Sequence[DiskFacts]) -> list[DiskFacts]:
+    """The disks that a selector fits, without the rule that it must be one."""
+    return outermost(selector.pick, [disk for disk in disks if fits(selector, disk)], 1)
 
 
-def _extreme(pick: Callable[[list[int]], int]) -> Callable[[list[DiskFacts]], list[DiskFacts]]:
-    def choose(pool: list[DiskFacts]) -> list[DiskFacts]:
-        size = pick([disk.size for disk in pool])
-        return [disk for disk in pool if disk.size == size]
-
-    return choose
-
-
-_KEYWORDS: dict[str, Callable[[list[DiskFacts]], list[DiskFacts]]] = {
-    "only": lambda pool: pool,
-    "smallest": _extreme(min),
-    "largest": _extreme(max),
-}
+def _is(text: str) -> str:
+    """``is the smallest``, ``matches serial=...``: why a disk was taken."""
+    if text == Pick.ONLY:
+        return "is a candidate"
+    return f"is the {text}" if text in (*Pick,) else f"matches {text}"
 
 
-def _matcher(select: str) -> Callable[[DiskFacts], bool]:
-    """A test for one disk. The selector's form was checked when the answer was read."""
-    key, _, value = select.partition("=")
-    match key:
-        case "serial":
-            return lambda disk: _like(disk.serial, value)
-        case "wwn":
-            return lambda disk: _like(_bare_wwn(disk.wwn), _bare_wwn(value))
-        case "model":
-            return lambda disk: _like(disk.model, value) or _like(f"{disk.vendor} {disk.model}", value)
-        case "id":
-            return lambda disk: any(
-                _like(PurePosixPath(link).name, value) for link in disk.links if link.startswith(_BY_ID)
-            )
-    return lambda disk: select == disk.path or select in disk.links
+def _identity(disk: DiskFacts) -> tuple[object, ...]:
+    """What two devices have in common when they are the same disk; by itself where a disk tells no WWN."""
+    return (disk.wwn, disk.serial, disk.size) if disk.wwn else (disk.path,)
 
 
-def _like(found: str, pattern: str) -> bool:
-    def flat(text: str) -> str:
-        return " ".join(text.replace("_", " ").split()).casefold()
-
-    return bool(found) and fnmatchcase(flat(found), flat(pattern))
+def _multipath(paths: Sequence[str]) -> str:
+    return f"{', '.join(paths)} are one disk over several paths, and multipath is not supported by this version"
 
 
-def _bare_wwn(text: str) -> str:
-    lower = text.casefold()
-    for prefix in ("0x", "naa.", "eui.", "t10.", "uuid."):
-        lower = lower.removeprefix(prefix)
-    return lower
+def _not_exactly(text: str, found: Sequence[DiskFacts], count: int) -> str:
+    names = ", ".join(disk.path for disk in found)
+    if len({_identity(disk) for disk in found}) == 1 < len(found):
+        return _multipath([disk.path for disk in found])
+    must = "exactly one must match" if count == 1 else f"exactly {count} must match"
+    if text == Pick.ONLY:
+        return f"the answer names no disk, and {len(found)} come into question ({names}); {must}"
+    if text in (*Pick,) and count == 1:
+        return f"{len(found)} disks are equally the {text} ({names}); {must}"
+    return f"{text} matches {len(found)} disk{'s' if len(found) > 1 else ''} ({names}); {must}"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from installer.disks import Choice, choose_disk, resumable_phase
+from installer.disks import Choice, choose_disks, resumable_phase
 from installer.image import InstallImage
 from installer.nics import choose_nic
 from installer.plan import Action, ActionKind, AlreadyApplied, InstallPlan, Outcome, Problem, Refused
@@ -24,7 +24,11 @@ _XEN_OVERHEAD = 192 * MIB
 _MEMORY_HINT = "Give domain 0 less memory in the answer, or the machine more."
 _WIPE_HINT = (
     "Check that this is the right disk. If everything on it may be lost, say so in the answer "
-    "(kickstart: `zerombr` and `clearpart --all`; otherwise `disk.wipe: true`)."
+    "(kickstart: `zerombr` and `clearpart --all`; otherwise `disk.wipe: true`, or `disk.wipe_disks` with this disk)."
+)
+_CHOICE_HINT = (
+    "Name the disk in the answer: a path under /dev/disk/by-id, serial=, wwn=, model=, or what it is: "
+    "ssd, hdd, transport=, size>=, smallest, largest; several with & between them."
 )
 
 
@@ -50,7 +54,7 @@ def plan_installation(facts: Facts, request: PlanRequest) -> Outcome:
         done = _already_applied(facts, request.digest)
         if done:
             return done
-    choice = choose_disk(spec.disk, facts.disks)
+    choice = choose_disks(spec.disk, facts.disks)
     nics = choose_nic(spec.management.nic, facts.nics)
     problems = []
     if nics.problem:
@@ -58,15 +62,17 @@ def plan_installation(facts: Facts, request: PlanRequest) -> Outcome:
     problems += _memory_problems(facts, spec)
     found = gaps(spec)
     problems += [Problem(str(gap), "Leave it out of the answer.") for gap in found if gap.refused]
-    if choice.disk is None:
-        hint = "Name the disk in the answer: a path under /dev/disk/by-id, serial=, wwn=, model=, smallest or largest."
-        return Refused((Problem(choice.problem, hint), *problems), choice.verdicts)
-    problems = [*_disk_problems(choice.disk, facts, request), *problems]
-    problems += _image_problems(choice.disk, request.image)
+    problems = [*(Problem(text, _CHOICE_HINT) for text in choice.problems), *problems]
+    if not choice.legs:
+        return Refused(tuple(problems), choice.verdicts)
+    disk = choice.legs[0]
+    problems = [*_disk_problems(disk, facts, request, choice.consent), *problems]
+    problems += _image_problems(disk, request.image)
     if problems or nics.nic is None:
         return Refused(tuple(problems), choice.verdicts)
-    reservations = (nics.reservation, *_reservations(facts), *(str(gap) for gap in found if not gap.refused))
-    return _install(facts, request, choice, choice.disk, nics.nic, tuple(text for text in reservations if text))
+    gapped = (str(gap) for gap in found if not gap.refused)
+    reservations = (nics.reservation, *choice.notes, *_reservations(facts), *gapped)
+    return _install(facts, request, choice, disk, nics.nic, tuple(text for text in reservations if text))
 
 
 def _already_applied(facts: Facts, digest: str) -> AlreadyApplied | None:
@@ -82,7 +88,7 @@ def _already_applied(facts: Facts, digest: str) -> AlreadyApplied | None:
     return None
 
 
-def _disk_problems(disk: DiskFacts, facts: Facts, request: PlanRequest) -> list[Problem]:
+def _disk_problems(disk: DiskFacts, facts: Facts, request: PlanRequest, consent: frozenset[str]) -> list[Problem]:
     problems = []
     if disk.read_only:
         problems.append(Problem(f"{disk.path} is read-only", "Is it write-protected? Choose another disk."))
@@ -102,7 +108,7 @@ def _disk_problems(disk: DiskFacts, facts: Facts, request: PlanRequest) -> list[
         make_layout(disk.size, disk.logical_sector)
     except UserError as error:
         problems.append(Problem(f"{disk.path}: {error.message}", error.hint))
-    allowed = request.spec.disk.wipe or resumable_phase(disk, request.digest)
+    allowed = request.spec.disk.wipe or disk.path in consent or resumable_phase(disk, request.digest)
     if disk.contents and not disk.unreadable and not allowed:
         carries = "; ".join(disk.contents)
         problems.append(

@@ -21,7 +21,6 @@ from zeroth.spec.model import (
     NtpSpec,
     RunMode,
 )
-from zeroth.spec.selector import Key, parse_selector
 
 __all__ = ["Gap", "gaps"]
 
@@ -51,22 +50,12 @@ def gaps(spec: HostSpec) -> tuple[Gap, ...]:
 def _disk(disk: DiskSpec) -> Iterator[Gap]:
     if disk.layout is not Layout.SINGLE:
         yield Gap(("disk", "layout"), "a mirror of two disks", refused=True)
-    for name, what in (
-        ("alternatives", "a choice between disks"),
-        ("ignore", "a list of disks to ignore"),
-        ("wipe_disks", "the consent to erase named disks only"),
-        ("sr_disks", "further disks in the local storage repository"),
-    ):
-        if getattr(disk, name):
-            yield Gap(("disk", name), what, refused=True)
+    if disk.sr_disks:
+        yield Gap(("disk", "sr_disks"), "further disks in the local storage repository", refused=True)
     if disk.keep_sr:
         yield Gap(("disk", "keep_sr"), "keeping the local storage repository", refused=True)
     if disk.local_sr is LocalSr.EXT4:
         yield Gap(("disk", "local_sr"), "a local storage repository on a file system")
-    selector = parse_selector(disk.select)
-    simple = len(selector.terms) + bool(selector.pick) == 1
-    if not simple or any(term.key in (Key.SIZE, Key.SSD, Key.HDD, Key.TRANSPORT) for term in selector.terms):
-        yield Gap(("disk", "select"), f"selecting a disk by {disk.select!r}", refused=True)
 
 
 def _management(network: ManagementNetwork) -> Iterator[Gap]:

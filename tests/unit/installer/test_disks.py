@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import string
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from installer.disks import choose_disk
+from installer.disks import choose_disks
 from tests.unit.installer.machines import disk, recorded
 from zeroth.spec.model import DiskSpec
 from zeroth.system.facts import DiskFacts, Signature
@@ -16,11 +17,28 @@ from zeroth.system.size import GIB, MIB
 
 
 def _choose(select: str, *disks: DiskFacts) -> str | None:
-    choice = choose_disk(DiskSpec(select=select), disks)
-    assert (choice.disk is None) == bool(choice.problem)
+    paths = _chosen(DiskSpec(select=select), *disks)
+    return paths[0] if paths else None
+
+
+def _chosen(spec: DiskSpec, *disks: DiskFacts) -> tuple[str, ...]:
+    choice = choose_disks(spec, disks)
+    taken = (*choice.legs, *choice.sr)
+    assert bool(choice.legs) != bool(choice.problems)
     assert [verdict.disk for verdict in choice.verdicts] == list(disks)
-    assert [verdict.disk for verdict in choice.verdicts if verdict.taken] == ([choice.disk] if choice.disk else [])
-    return choice.disk.path if choice.disk else None
+    assert {verdict.disk.path for verdict in choice.verdicts if verdict.taken} == {disk.path for disk in taken}
+    assert all(verdict.why for verdict in choice.verdicts)
+    return tuple(disk.path for disk in taken)
+
+
+def _problem(spec: DiskSpec, *disks: DiskFacts) -> str:
+    choice = choose_disks(spec, disks)
+    assert not choice.legs
+    return "\n".join(choice.problems)
+
+
+def _why(spec: DiskSpec, *disks: DiskFacts) -> dict[str, str]:
+    return {verdict.disk.path: verdict.why for verdict in choose_disks(spec, disks).verdicts}
 
 
 SERVER = recorded("server-nvme-hba").disks
@@ -47,6 +65,20 @@ SERVER = recorded("server-nvme-hba").disks
         ("/dev/sdz", None),
         ("/dev/sdc", None),
         ("model=*", None),
+        ("ssd", "/dev/nvme0n1"),
+        ("hdd", None),
+        ("hdd & serial=*2", "/dev/sdb"),
+        ("transport=nvme", "/dev/nvme0n1"),
+        ("transport=sas", None),
+        ("size=960GB", "/dev/nvme0n1"),
+        ("size=8TB & smallest", None),
+        ("size>=1TB & serial=ZC1AAAA1", "/dev/sda"),
+        ("size<1TB", "/dev/nvme0n1"),
+        ("size>8TB & wwn=*c3d4", "/dev/sda"),
+        ("size<=100GB", None),
+        ("transport=usb", None),
+        ("ssd & smallest", "/dev/nvme0n1"),
+        ("ssd & hdd", None),
     ],
 )
 def test_selectors_on_a_server(select: str, path: str | None) -> None:
@@ -55,10 +87,8 @@ def test_selectors_on_a_server(select: str, path: str | None) -> None:
 
 
 def test_the_medium_is_named_as_such() -> None:
-    choice = choose_disk(DiskSpec(select="/dev/sdc"), SERVER)
-    assert "medium" in choice.problem
-    choice = choose_disk(DiskSpec(select="model=*"), SERVER)
-    assert choice.problem.endswith("exactly one must match")
+    assert "medium" in _problem(DiskSpec(select="/dev/sdc"), *SERVER)
+    assert _problem(DiskSpec(select="model=*"), *SERVER).endswith("exactly one must match")
 
 
 def test_only_passes_over_what_is_no_candidate() -> None:
@@ -71,7 +101,7 @@ def test_only_passes_over_what_is_no_candidate() -> None:
     )
     assert _choose("only", disk("/dev/sda"), *others) == "/dev/sda"
     assert _choose("only", *others) is None
-    reasons = {v.disk.path: v.why for v in choose_disk(DiskSpec(), others).verdicts}
+    reasons = _why(DiskSpec(), *others)
     assert "small" in reasons["/dev/sdb"]
     assert "removable" in reasons["/dev/sdc"]
     assert "medium" in reasons["/dev/sdd"]
@@ -83,6 +113,79 @@ def test_a_disk_in_use_is_not_silently_passed_over() -> None:
     busy = disk("/dev/sda", in_use=("sda1 is mounted on /data",))
     assert _choose("only", busy, disk("/dev/sdb")) is None
     assert _choose("largest", busy.model_copy(update={"size": 90 * GIB}), disk("/dev/sdb")) == "/dev/sda"
+
+
+def test_alternatives_are_tried_in_order() -> None:
+    def spec(*choices: str) -> DiskSpec:
+        return DiskSpec(select=choices[0], alternatives=choices[1:])
+
+    assert _choose("serial=none", *SERVER) is None
+    assert _chosen(spec("serial=none", "size>9TiB", "ssd", "hdd"), *SERVER) == ("/dev/nvme0n1",)
+    why = _why(spec("serial=none", "ssd"), *SERVER)
+    assert why["/dev/nvme0n1"] == "matches ssd, and none is serial=none"
+    assert why["/dev/sda"] == "is a hard disk, not an SSD"
+    # One that fits several is never passed over for the next.
+    assert "hdd matches 2 disks (/dev/sda, /dev/sdb)" in _problem(spec("hdd", "ssd"), *SERVER)
+    assert _problem(spec("serial=none", "size>9TiB"), *SERVER) == "no disk matches serial=none or size>9TiB"
+    why = _why(spec("serial=none", "size>9TiB"), *SERVER)
+    assert why["/dev/sda"] == "has the serial number ZC1AAAA1, not none; has 7.3 TiB, not size>9TiB"
+
+
+def test_what_is_to_be_ignored_is_never_taken() -> None:
+    assert _chosen(DiskSpec(ignore=("hdd",)), *SERVER) == ("/dev/nvme0n1",)
+    assert _chosen(DiskSpec(select="largest", ignore=("serial=ZC1AAAA1",)), *SERVER) == ("/dev/sdb",)
+    named = DiskSpec(select="/dev/sda", ignore=("hdd",))
+    assert "to be ignored" in _problem(named, *SERVER)
+    assert "ignore" in _why(named, *SERVER)["/dev/sdb"]
+
+
+def test_consent_is_for_one_disk_each() -> None:
+    choice = choose_disks(DiskSpec(select="ssd", wipe_disks=("serial=ZC1AAAA1", "/dev/nvme0n1")), SERVER)
+    assert choice.consent == {"/dev/sda", "/dev/nvme0n1"}
+    assert "fits 2 disks" in _problem(DiskSpec(select="ssd", wipe_disks=("serial=ZC1*",)), *SERVER)
+    choice = choose_disks(DiskSpec(select="ssd", wipe_disks=("serial=gone",)), SERVER)
+    assert choice.legs
+    assert not choice.consent
+    assert "no such disk" in choice.notes[0]
+
+
+def test_further_disks_for_the_storage_repository() -> None:
+    spec = DiskSpec(select="ssd", sr_disks=("serial=ZC1AAAA2", "/dev/sda"))
+    choice = choose_disks(spec, SERVER)
+    assert [disk.path for disk in choice.sr] == ["/dev/sdb", "/dev/sda"]
+    assert "taken for something else" in _problem(DiskSpec(select="ssd", sr_disks=("/dev/nvme0n1",)), *SERVER)
+    assert "exactly one" in _problem(DiskSpec(select="ssd", sr_disks=("hdd",)), *SERVER)
+
+
+def _mirror(select: str, second: str | None = None, **fields: Any) -> DiskSpec:  # noqa: ANN401
+    return DiskSpec.model_validate({"select": select, "layout": "mirror", "mirror_with": second, **fields})
+
+
+def test_the_legs_of_a_mirror() -> None:
+    assert _chosen(_mirror("hdd"), *SERVER) == ("/dev/sda", "/dev/sdb")
+    assert _chosen(_mirror("largest"), *SERVER) == ("/dev/sda", "/dev/sdb")
+    assert _chosen(_mirror("/dev/sdb", "/dev/sda"), *SERVER) == ("/dev/sdb", "/dev/sda")
+    assert _chosen(_mirror("ssd", "missing"), *SERVER) == ("/dev/nvme0n1",)
+    # The smallest, and one of two equal ones: not for us to say which.
+    assert "smallest matches 3 disks" in _problem(_mirror("smallest"), *SERVER)
+    assert "exactly 2" in _problem(_mirror("ssd"), *SERVER)
+    assert "taken for something else" in _problem(_mirror("/dev/sda", "serial=ZC1AAAA1"), *SERVER)
+    four = [disk(f"/dev/sd{letter}", size * GIB) for letter, size in (("a", 90), ("b", 70), ("c", 80), ("d", 60))]
+    assert _chosen(_mirror("smallest"), *four) == ("/dev/sdb", "/dev/sdd")
+    assert _chosen(_mirror("largest"), *four) == ("/dev/sda", "/dev/sdc")
+
+
+def test_two_paths_to_one_disk_are_no_two_disks() -> None:
+    one = disk("/dev/sda", wwn="0x600a", serial="A")
+    paths = (one, one.model_copy(update={"path": "/dev/sdb"}), disk("/dev/sdc", 90 * GIB, wwn="0x600b"))
+    for spec in (DiskSpec(select="wwn=0x600a"), DiskSpec(select="/dev/sdb"), DiskSpec(select="smallest")):
+        assert "one disk over several paths" in _problem(spec, *paths)
+    assert "one disk over several paths" in _problem(_mirror("wwn=0x600a"), *paths)
+    assert "one disk over several paths" in _problem(_mirror("/dev/sda", "/dev/sdb"), *paths)
+    assert _chosen(DiskSpec(select="largest"), *paths) == ("/dev/sdc",)
+    # Equal serial numbers alone are the maker's carelessness.
+    careless = (disk("/dev/sda", serial="0123"), disk("/dev/sdb", serial="0123"))
+    assert _chosen(DiskSpec(select="/dev/sda"), *careless) == ("/dev/sda",)
 
 
 NAMES = st.text(string.ascii_letters + string.digits, min_size=1, max_size=4)
@@ -107,7 +210,9 @@ def disk_lists(draw: st.DrawFn) -> list[DiskFacts]:
 
 
 SELECTS = st.one_of(
-    st.sampled_from(["only", "smallest", "largest", "/dev/sda", "/dev/sdb", "serial=*", "model=*"]),
+    st.sampled_from(
+        ["only", "smallest", "largest", "/dev/sda", "/dev/sdb", "serial=*", "model=*", "ssd", "hdd & only"]
+    ),
     st.builds("{}={}".format, st.sampled_from(["serial", "wwn", "id", "model"]), NAMES),
 )
 
