@@ -9,18 +9,19 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 
 from images.config import VOLUME_LABEL
 from images.inputs import digest_text
+from images.menu import ARGUMENTS_FILE, arguments_script, entries
 from images.pack import grub_program
 from images.render import render
 from images.tools import ToolsTree
+from zeroth.spec.embedded import AREA, Embedded, write_area
 from zeroth.system.files import sha256_file
 from zeroth.system.run import Completed
 
-__all__ = ["BIOS_MODULES", "EFI_MODULES", "MenuEntry", "entries", "kernel_arguments", "make_iso"]
+__all__ = ["BIOS_MODULES", "EFI_MODULES", "make_iso"]
 
 _COMMON = (
     "all_video boot cat chain configfile echo ext2 fat gfxterm gzio halt iso9660 linux loadenv ls minicmd multiboot2 "
@@ -30,37 +31,11 @@ _COMMON = (
 EFI_MODULES = (*_COMMON.split(), "efi_gop", "efi_uga", "efifwsetup", "lsefi")
 BIOS_MODULES = (*_COMMON.split(), "biosdisk", "drivemap", "vbe", "vga")
 _ESP_TYPE = "C12A7328-F81F-11D2-BA4B-00A0C93EC93B"
-# The kernel writes to all consoles, and what reads from "the console" uses the last.
-SCREEN = "console=ttyS0,115200n8 console=tty0"
-SERIAL = "console=tty0 console=ttyS0,115200n8"
-
-
-@dataclass(frozen=True)
-class MenuEntry:
-    """An entry of the boot menu that starts our kernel."""
-
-    id: str
-    title: str
-    hotkey: str
-    arguments: str
-
-
-def kernel_arguments(mode: str, *, serial: bool = False) -> str:
-    """The kernel command line for a mode of the root image.
-
-    :param serial: the first serial port is the main console, and not the screen.
-    """
-    return f"boot=zeroth zeroth.mode={mode} {SERIAL if serial else SCREEN}"
-
-
-def entries() -> list[MenuEntry]:
-    """The boot menu."""
-    return [
-        MenuEntry("install", "Install zeroth", "i", f"{kernel_arguments('install')} quiet"),
-        MenuEntry("serial", "Install zeroth on the serial console (ttyS0, 115200)", "s",
-                  kernel_arguments("install", serial=True)),
-        MenuEntry("rescue", "Rescue shell (changes nothing)", "r", kernel_arguments("rescue", serial=True)),
-    ]  # fmt: skip
+# memtest86+ (GPL-2.0-only, a program of its own): what GRUB starts under BIOS and under UEFI.
+_MEMTEST = {"boot/memtest.bin": "boot/memtest86+x64.bin", "boot/memtest.efi": "boot/memtest86+x64.efi"}
+# xorriso writes into it when it makes the image, so what it hashes to here tells nothing.
+_ELTORITO = "boot/grub/eltorito.img"
+_RESERVED = (AREA, ARGUMENTS_FILE)
 
 
 def make_iso(
@@ -74,6 +49,8 @@ def make_iso(
 ) -> Completed:
     """Make an ISO image that boots.
 
+    Its SHA256SUMS names every file but what xorriso itself makes and what ``zeroth iso embed`` writes into.
+
     :param files: what lies on it besides GRUB, by path: ``zeroth/vmlinuz`` and so on.
     :param work: an empty folder for temporary files.
     """
@@ -86,17 +63,24 @@ def make_iso(
     marker = f"zeroth/{digest_text(repr(digests))[:32]}.id"
     (tree / marker).parent.mkdir()
     (tree / marker).write_text(version + "\n")
-    sums = "".join(f"{digest}  {Path(name).name}\n" for name, digest in digests.items() if name.startswith("zeroth/"))
-    (tree / "zeroth" / "SHA256SUMS").write_text(sums)
+    (tree / AREA).write_bytes(write_area(Embedded()))
+    (tree / ARGUMENTS_FILE).write_bytes(arguments_script())
+    for name, source in _MEMTEST.items():
+        shutil.copyfile(tools.path(source), tree / name)
     find_medium = f"search --no-floppy --file --set=root /{marker}\nset prefix=($root)/boot/grub\n"
     grub_program(work / "core.img", platform="i386-pc-eltorito", modules=BIOS_MODULES, config=find_medium, tools=tools)
-    shutil.copyfile(work / "core.img", grub / "eltorito.img")
+    shutil.copyfile(work / "core.img", tree / _ELTORITO)
     efi = tree / "EFI" / "BOOT" / "BOOTX64.EFI"
     grub_program(efi, platform="x86_64-efi", modules=EFI_MODULES, config=find_medium, tools=tools)
-    menu = render("grub.cfg.j2", entries=entries(), product="zeroth", version=version)
+    menu = render(
+        "grub.cfg.j2", entries=entries(), product="zeroth", version=version, arguments_file=Path(ARGUMENTS_FILE).name
+    )
     (grub / "grub.cfg").write_text(menu)
     (tree / "EFI" / "BOOT" / "grub.cfg").write_text(f"{find_medium}configfile $prefix/grub.cfg\n")
     _esp(grub / "efi.img", tree / "EFI", serial=digest_text(marker)[:8], tools=tools, epoch=epoch)
+    made = {str(path.relative_to(tree)): path for path in tree.rglob("*") if path.is_file()}
+    digests |= {name: sha256_file(path) for name, path in made.items() if name not in (*_RESERVED, _ELTORITO)}
+    (tree / "zeroth" / "SHA256SUMS").write_text(_sums(digests))
     shutil.copyfile(tools.path("usr/lib/grub/i386-pc/boot_hybrid.img"), work / "boot_hybrid.img")
     grafts = [f"/{name}={path}" for name, path in sorted(files.items())]
     return tools.run(
@@ -105,13 +89,19 @@ def make_iso(
          "--grub2-mbr", work / "boot_hybrid.img", "-partition_offset", "16",
          "-append_partition", "2", _ESP_TYPE, grub / "efi.img", "-appended_part_as_gpt",
          "-c", "/boot/grub/boot.cat",
-         "-b", "/boot/grub/eltorito.img", "-no-emul-boot", "-boot-load-size", "4", "-boot-info-table",
+         "-b", f"/{_ELTORITO}", "-no-emul-boot", "-boot-load-size", "4", "-boot-info-table",
          "--grub2-boot-info",
          "-eltorito-alt-boot", "-e", "/boot/grub/efi.img", "-no-emul-boot",
          "-o", image, "-graft-points", f"/={tree}", *grafts],
         show=[work, image.parent, *{path.parent for path in files.values()}],
         env={"SOURCE_DATE_EPOCH": str(epoch)},
     )  # fmt: skip
+
+
+def _sums(digests: Mapping[str, str]) -> str:
+    """The text of zeroth/SHA256SUMS: names as seen from its own folder, the image's files first."""
+    names = {os.path.relpath(name, "zeroth"): digest for name, digest in digests.items()}
+    return "".join(f"{names[name]}  {name}\n" for name in sorted(names, key=lambda it: (it.startswith(".."), it)))
 
 
 def _esp(image: Path, content: Path, *, serial: str, tools: ToolsTree, epoch: int) -> None:

@@ -13,7 +13,7 @@ from typing import Any
 from images.config import BuildConfig, released_name
 from images.graph import Results, Step
 from images.manifest import describe
-from images.media import kernel_arguments
+from images.menu import kernel_arguments
 from images.render import render
 from images.upgrade import upgrade_name
 from zeroth.errors import UserError

@@ -272,6 +272,8 @@ class Steps:
         inputs = {
             "version": self.config.version,
             "images/media.py": self._code("media.py"),
+            "images/menu.py": self._code("menu.py"),
+            "zeroth/spec/embedded.py": self._code("../zeroth/spec/embedded.py"),
             "menu": self._code("templates/grub.cfg.j2"),
             "answer": f"{answer_name(answer)} {digest_file(answer)}" if answer else "",
             "source date": str(self.config.epoch),

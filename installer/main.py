@@ -6,6 +6,7 @@ import time
 import traceback
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import TextIO
 from uuid import uuid4
@@ -24,9 +25,11 @@ from zeroth.errors import ExitCode, UserError
 from zeroth.progress import Step, Stream
 from zeroth.sinks import PlainSink, log_file
 from zeroth.spec.answer import AnswerText
+from zeroth.spec.embedded import Embedded, embedded_in
+from zeroth.spec.fetch import fetch_answer
 from zeroth.spec.load import load_answer
 from zeroth.spec.model import EndAction, HostSpec, OnFailure
-from zeroth.spec.sources import ANSWER_LABEL, find_answer
+from zeroth.spec.sources import ANSWER_LABEL, MEDIUM, find_answer
 from zeroth.spec.volumes import LiveVolumes
 from zeroth.system.block import exclusive, mounted, partition_path
 from zeroth.system.facts import Machine
@@ -88,6 +91,7 @@ class Session:
     :param machine: whose facts are planned with.
     :param image: finds the image.
     :param links: brings the network cards' links up before they are looked at.
+    :param medium: where the medium is mounted.
     """
 
     outputs: Sequence[TextIO]
@@ -97,6 +101,7 @@ class Session:
     links: Callable[[], None] = raise_links
     places: Places = field(default_factory=Places)
     log: Path = LOG
+    medium: Path = MEDIUM
     _spec: HostSpec | None = None
     _begun: InstallPlan | None = None
 
@@ -128,12 +133,13 @@ class Session:
 
     def _install(self, step: Step) -> Report:
         with step.step("Find the answer") as finding:
-            answer = self._find_answer(finding)
-            self._spec = spec = load_answer(answer)
+            embedded = embedded_in(self.medium)
+            answer = self._find_answer(embedded, finding)
+            self._spec = spec = embedded.with_keys(load_answer(answer))
         with step.step("Look at the machine"):
             self.links()
             image = self.image()
-            request = PlanRequest(spec, answer.digest(), image, InstallId(uuid4()))
+            request = PlanRequest(spec, answer.digest(*embedded.ssh_keys), image, InstallId(uuid4()))
             outcome = self._plan(request)
         self._show(outcome)
         if isinstance(outcome, AlreadyApplied):
@@ -153,12 +159,13 @@ class Session:
             reservations = application.run(writing)
         return Report(Ended.FINISHED, reservations=(*outcome.reservations, *reservations))
 
-    def _find_answer(self, step: Step) -> AnswerText:
+    def _find_answer(self, embedded: Embedded, step: Step) -> AnswerText:
         if self.answer_file is not None:
             return AnswerText.from_file(self.answer_file)
         # Devices that were announced get their names.
         run(["udevadm", "settle", "--timeout=30"], ok=(0, 1))
-        answer = find_answer(LiveVolumes())
+        fetch = partial(fetch_answer, authorities=embedded.authorities)
+        answer = find_answer(LiveVolumes(), medium=self.medium, embedded=embedded, fetch=fetch)
         if answer is None:
             raise _NO_ANSWER
         step.log(f"{answer.name}: {answer.origin}")

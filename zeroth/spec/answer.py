@@ -109,10 +109,13 @@ class AnswerText:
             [Problem(message, "Name the file .ks (kickstart), .yaml, .json, .xml (XenServer) or .toml (Proxmox).")],
         )
 
-    def digest(self) -> str:
+    def digest(self, *more: str) -> str:
         """Recognises the same answer again, as the reinstall guard does.
+
+        :param more: what else was applied with it.
 
         The text may hold a password, so this is a slow hash (scrypt, 16 MiB), in hexadecimal. It is that of the
         text, since the hash of a plain password is salted anew each time the text is loaded.
         """
-        return hashlib.scrypt(self.text.encode(), salt=b"zeroth answer 1", n=1 << 14, r=8, p=1, dklen=32).hex()
+        text = "\0".join((self.text, *more))
+        return hashlib.scrypt(text.encode(), salt=b"zeroth answer 1", n=1 << 14, r=8, p=1, dklen=32).hex()

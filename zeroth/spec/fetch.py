@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import io
-from pathlib import PurePosixPath
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path, PurePosixPath
 from urllib.parse import unquote, urlsplit, urlunsplit
 
 import requests
 from requests.adapters import HTTPAdapter
+from requests.utils import DEFAULT_CA_BUNDLE_PATH
 from urllib3.util.retry import Retry
 
 from zeroth.errors import ExitCode, UserError
@@ -23,12 +27,15 @@ _CHUNK = 1 << 16
 _AS_IN = "As in https://server.example.com/host1.ks"
 
 
-def fetch_answer(url: str, *, retry: Retry = _RETRY, session: requests.Session | None = None) -> AnswerText:
+def fetch_answer(
+    url: str, *, authorities: str = "", retry: Retry = _RETRY, session: requests.Session | None = None
+) -> AnswerText:
     """Fetch an answer.
 
-    The certificate is verified against the system's authorities. An address that begins with https never leads to one
-    that does not. A user and password in the address are used, and left out of what is shown.
+    The certificate is verified against the system's authorities and those that are given. An address that begins with
+    https never leads to one that does not. A user and password in the address are used, and left out of what is shown.
 
+    :param authorities: certificates in PEM.
     :raises UserError: it cannot be had; the reason is named.
     """
     try:
@@ -44,7 +51,11 @@ def fetch_answer(url: str, *, retry: Retry = _RETRY, session: requests.Session |
     client.mount("https://", HTTPAdapter(max_retries=retry))
     client.mount("http://", HTTPAdapter(max_retries=retry))
     try:
-        with client, client.get(url, timeout=_TIMEOUT, stream=True, allow_redirects=False) as first:
+        with (
+            client,
+            _trusting(client, authorities),
+            client.get(url, timeout=_TIMEOUT, stream=True, allow_redirects=False) as first,
+        ):
             response = _followed(client, first, where.scheme)
             with response:
                 if response.status_code != requests.codes.ok:
@@ -52,13 +63,28 @@ def fetch_answer(url: str, *, retry: Retry = _RETRY, session: requests.Session |
                 data = _limited(response)
     except requests.exceptions.SSLError as error:
         hint = (
-            "The installer trusts the usual authorities only; check the server's certificate and the machine's clock."
+            "The installer trusts the usual authorities, and those embedded in the medium (zeroth iso embed --ca); "
+            "check the server's certificate and the machine's clock."
         )
         raise _failed(shown, f"the server's certificate does not verify ({_reason(error)})", hint) from None
     except requests.exceptions.RequestException as error:
         raise _failed(shown, _reason(error)) from None
     name = PurePosixPath(unquote(where.path)).name or "answer"
     return AnswerText.from_stream(io.BytesIO(data), name, shown)
+
+
+@contextmanager
+def _trusting(client: requests.Session, authorities: str) -> Iterator[None]:
+    """For the time of the block, the client trusts further authorities too."""
+    if not authorities:
+        yield
+        return
+    # requests takes one file: it holds the usual authorities as well.
+    with tempfile.NamedTemporaryFile(suffix=".pem") as bundle:
+        bundle.write(Path(DEFAULT_CA_BUNDLE_PATH).read_bytes() + b"\n" + authorities.encode())
+        bundle.flush()
+        client.verify = bundle.name
+        yield
 
 
 def _followed(client: requests.Session, response: requests.Response, scheme: str) -> requests.Response:

@@ -16,6 +16,7 @@ from typing import Protocol
 
 from zeroth.errors import UserError
 from zeroth.spec.answer import AnswerText
+from zeroth.spec.embedded import Embedded
 from zeroth.spec.fetch import fetch_answer
 
 __all__ = ["ANSWER_LABEL", "MEDIUM", "Volume", "Volumes", "find_answer"]
@@ -29,6 +30,7 @@ _HINT = "Give zeroth.answer=label:NAME/path, =medium:/path or =https://..."
 _PATIENCE = 15.0
 _SHORT_PATIENCE = 5.0
 _PAUSE = 0.5
+_NOTHING = Embedded()
 
 
 @dataclass(frozen=True)
@@ -63,6 +65,7 @@ def find_answer(
     *,
     cmdline: str | None = None,
     medium: Path = MEDIUM,
+    embedded: Embedded = _NOTHING,
     fetch: Callable[[str], AnswerText] = fetch_answer,
     sleep: Callable[[float], None] = time.sleep,
 ) -> AnswerText | None:
@@ -70,6 +73,7 @@ def find_answer(
 
     :param cmdline: the kernel command line; the running kernel's when not given.
     :param medium: where the medium that was booted from is mounted.
+    :param embedded: what is embedded in the medium.
     :returns: the answer's text, not read yet; None when there is none and the screen must ask.
     :raises UserError: what was asked for is not there, or it is not clear which file is meant.
     """
@@ -78,9 +82,12 @@ def find_answer(
     )
     if place is not None:
         return _named(place, volumes, medium, fetch, sleep)
-    embedded = _answers_in(medium / "zeroth")
-    if embedded:
-        return _one_of(embedded, f"the medium ({medium}/zeroth)", "embedded in the medium")
+    answer = embedded.answer_text()
+    if answer is not None:
+        return answer
+    beside = _answers_in(medium / "zeroth")
+    if beside:
+        return _one_of(beside, f"the medium ({medium}/zeroth)", "on the medium")
     found = _awaited(ANSWER_LABEL, volumes, _SHORT_PATIENCE, sleep)
     return _from_volume(_only(found, ANSWER_LABEL), None, volumes) if found else None
 

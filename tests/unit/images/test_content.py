@@ -21,7 +21,7 @@ from images.index import PackageIndex, _explain
 from images.licences import Licences
 from images.log import BuildLog
 from images.manifest import describe, installed_packages
-from images.media import entries, kernel_arguments
+from images.menu import ARGUMENTS_SIZE, SERIAL, arguments_script, entries, kernel_arguments
 from images.meter import Meter, explained
 from images.packages import PackageList, read_list
 from images.pool import PackagePool
@@ -230,18 +230,42 @@ def test_a_hook_that_would_be_passed_over_is_an_error(tmp_path: Path) -> None:
         element_hooks(tmp_path)
 
 
+def menu_text() -> str:
+    return render("grub.cfg.j2", entries=entries(), product="zeroth", version="1", arguments_file="embedded.cfg")
+
+
 def test_the_boot_menu_follows_the_contract() -> None:
-    menu = render("grub.cfg.j2", entries=entries(), product="zeroth", version="1")
-    assert menu.count("menuentry ") == 4
+    menu = menu_text()
+    assert menu.count("menuentry ") == len(entries()) + 2
     assert "set timeout=10" in menu
+    assert "set default=install" in menu
+    assert {entry.id for entry in entries()} == {"install", "serial", "safe", "rescue", "xen", "verify"}
     for entry in entries():
         words = entry.arguments.split()
         assert words[0] == "boot=zeroth"
-        assert words[1] in {"zeroth.mode=install", "zeroth.mode=rescue"}
-        assert f"linux /zeroth/vmlinuz {entry.arguments}\n" in menu
-    assert "console=ttyS0,115200n8" in kernel_arguments("install", serial=True)
+        assert words[1] in {"zeroth.mode=install", "zeroth.mode=rescue", "zeroth.mode=verify"}
+        start = "module2" if entry.xen else "linux"
+        assert f"with_arguments {start} /zeroth/vmlinuz {entry.arguments}\n" in menu
+    assert menu.count("multiboot2 ") == 1
+    assert kernel_arguments("install", SERIAL).endswith("console=ttyS0,115200n8")
     hotkeys = re.findall(r"--hotkey (\w)", menu)
-    assert len(set(hotkeys)) == len(hotkeys)
+    assert len(hotkeys) == menu.count("menuentry ")
+    # GRUB's own keys in the menu.
+    assert len({*hotkeys, "c", "e"}) == len(hotkeys) + 2
+    titles = re.findall(r'menuentry "(.*?)"', menu)
+    assert max(len(title) for title in titles) <= 70, "it would not fit the menu's frame on a screen of 80 columns"
+
+
+def test_kernel_arguments_keep_the_size_of_their_file() -> None:
+    for words in ((), ("console=ttyS1",), ("a=it's", "b=two words", "c=$x;&`y`")):
+        script = arguments_script(words)
+        assert len(script) == ARGUMENTS_SIZE
+        assert script.endswith(b"#\n")
+    assert b"  \"$@\" console=ttyS1 'b=x y'\n}\n" in arguments_script(("console=ttyS1", "b=x y"))
+    with pytest.raises(UserError, match="room"):
+        arguments_script(("x" * ARGUMENTS_SIZE,))
+    with pytest.raises(ValueError, match="control character"):
+        arguments_script(("a\nb",))
 
 
 def test_published_netboot_tree_is_complete(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -164,6 +164,72 @@ def test_checksum_lines_of_the_image(tmp_path: Path, line: str, good: bool) -> N
     assert out.strip() == ("a" * 64 if good else "")
 
 
+# Verify mode, run for real by a shell on a folder that stands for a medium.
+
+
+def verify(medium: Path, tmp_path: Path) -> str:
+    source = (INITRAMFS / "scripts/zeroth-lib/verify").read_text()
+    script = (
+        source
+        + """
+zeroth_say() { echo "$*"; }
+zeroth_progress() { echo "$*" >&2; }
+zeroth_fail() { echo "$1"; exit; }
+zeroth_restart_on_enter() { exit; }
+zeroth_source_medium() { zeroth_sums=$medium/zeroth/SHA256SUMS; }
+medium=$1
+zeroth_verify_medium
+"""
+    )
+    done = subprocess.run(["sh", "-u", "-c", script, "sh", medium], capture_output=True, text=True, check=True)
+    (tmp_path / "progress").write_text(done.stderr)
+    return done.stdout
+
+
+@pytest.fixture
+def medium(tmp_path: Path) -> Path:
+    folder = tmp_path / "medium"
+    (folder / "zeroth").mkdir(parents=True)
+    (folder / "EFI").mkdir()
+    # More than one piece, and a part of one.
+    (folder / "zeroth" / "root.squashfs").write_bytes(os.urandom(1 << 20) * 33 + b"tail")
+    (folder / "zeroth" / "empty").write_bytes(b"")
+    (folder / "EFI" / "B.EFI").write_bytes(b"efi")
+    names = ["root.squashfs", "empty", "../EFI/B.EFI"]
+    with (folder / "zeroth" / "SHA256SUMS").open("w") as sums:
+        subprocess.run(["sha256sum", *names], cwd=folder / "zeroth", stdout=sums, check=True)
+    return folder
+
+
+def test_a_good_medium_is_verified(medium: Path, tmp_path: Path) -> None:
+    assert verify(medium, tmp_path) == "verification OK: all 3 files of this medium are intact (33 MiB)\n"
+    progress = (tmp_path / "progress").read_text().splitlines()
+    assert progress[0] == "verifying: 16 of 33 MiB (48 %), root.squashfs"
+    assert progress[-1] == "verifying: 33 of 33 MiB (100 %), ../EFI/B.EFI"
+
+
+@pytest.mark.parametrize("name", ["zeroth/root.squashfs", "EFI/B.EFI"])
+def test_a_flipped_byte_is_named(medium: Path, tmp_path: Path, name: str) -> None:
+    path = medium / name
+    data = bytearray(path.read_bytes())
+    data[len(data) // 2] ^= 1
+    path.write_bytes(data)
+    said = verify(medium, tmp_path)
+    shown = os.path.relpath(path, medium / "zeroth")
+    assert f"DAMAGED: {shown}\n" in said
+    assert f"verification failed: {shown}\n" in said
+    assert "OK" not in said
+    path.unlink()
+    said = verify(medium, tmp_path)
+    assert f"MISSING: {shown}\n" in said
+    assert f"verification failed: {shown}\n" in said
+
+
+def test_a_medium_without_sums(medium: Path, tmp_path: Path) -> None:
+    (medium / "zeroth" / "SHA256SUMS").write_text("")
+    assert verify(medium, tmp_path) == "the medium holds no checksums (zeroth/SHA256SUMS)\n"
+
+
 # Fixed ids.
 
 ids = tool("static_ids")

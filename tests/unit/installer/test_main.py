@@ -16,6 +16,7 @@ from tests.unit.installer.machines import HASH, disk, machine, recorded
 from tests.unit.installer.test_image import make_medium
 from zeroth.errors import ExitCode, UserError
 from zeroth.spec.answer import AnswerText
+from zeroth.spec.embedded import AREA, Embedded, write_area
 from zeroth.spec.model import EndAction, OnFailure
 from zeroth.system.facts import AppliedFacts, DiskFacts, Facts, ZerothFacts
 
@@ -151,3 +152,19 @@ def test_last_lines() -> None:
     report = Report(Ended.FINISHED)
     assert (report.line, report.code) == ("zeroth: installation finished", ExitCode.DONE)
     assert replace(report, reservations=("x",)).code is ExitCode.RESERVATIONS
+
+
+def test_what_is_embedded_in_the_medium_counts(tmp_path: Path, image: InstallImage) -> None:
+    key = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"
+    area = tmp_path / "medium" / AREA
+    area.write_bytes(write_area(Embedded(ssh_keys=(key,))))
+    session, out = _session(tmp_path, machine(_empty().model_copy(update={"table": "dos"})), image)
+    session = replace(session, medium=tmp_path / "medium")
+    assert session.run().code is ExitCode.INPUT
+    assert session._spec
+    assert session._spec.root.ssh_keys == (key,)
+    data = bytearray(area.read_bytes())
+    data[100] ^= 1
+    area.write_bytes(data)
+    assert session.run().code is ExitCode.MACHINE
+    assert "what is embedded in the medium is damaged" in out.getvalue()

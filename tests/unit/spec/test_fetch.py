@@ -165,6 +165,12 @@ def test_https_is_verified_and_stays_https(server: _Server, certificate: Path) -
     server.socket = context.wrap_socket(server.socket, server_side=True)
     with pytest.raises(UserError, match="certificate does not verify"):
         fetch_answer(_url(server, "/ok/host.ks", "https"), retry=Retry(total=0))
+    # What else is in the file (here, the key) does no harm.
+    authorities = certificate.read_text()
+    url = _url(server, "/ok/host.ks", "https")
+    assert fetch_answer(url, authorities=authorities, retry=Retry(total=0)).text == "reboot\n"
+    with pytest.raises(UserError, match="certificate does not verify"):
+        fetch_answer(url, retry=Retry(total=0))
     trusting = requests.Session()
     trusting.verify = str(certificate)
     assert fetch_answer(_url(server, "/ok/host.ks", "https"), session=trusting).text == "reboot\n"

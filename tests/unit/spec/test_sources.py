@@ -10,6 +10,7 @@ import pytest
 
 from zeroth.errors import UserError
 from zeroth.spec import AnswerText
+from zeroth.spec.embedded import Embedded, EmbeddedAnswer
 from zeroth.spec.sources import Volume, find_answer
 from zeroth.spec.volumes import LiveVolumes, volumes_in
 from zeroth.system.run import Completed
@@ -46,9 +47,14 @@ def _volume(folder: Path, label: str = "ZEROTH-CFG", **files: str) -> Volume:
     return Volume(str(folder), label, "vfat")
 
 
-def _find(volumes: FakeVolumes, cmdline: str = "quiet", medium: Path = Path("/nonexistent")) -> AnswerText | None:
+def _find(
+    volumes: FakeVolumes,
+    cmdline: str = "quiet",
+    medium: Path = Path("/nonexistent"),
+    embedded: Embedded = Embedded(),  # noqa: B008 - it is frozen
+) -> AnswerText | None:
     slept: list[float] = []
-    return find_answer(volumes, cmdline=cmdline, medium=medium, fetch=_fetch, sleep=slept.append)
+    return find_answer(volumes, cmdline=cmdline, medium=medium, embedded=embedded, fetch=_fetch, sleep=slept.append)
 
 
 def _fetch(url: str) -> AnswerText:
@@ -72,14 +78,16 @@ def test_the_order_is_argument_medium_volume(tmp_path: Path) -> None:
     )
     medium = tmp_path / "medium"
     (medium / "zeroth").mkdir(parents=True)
-    (medium / "zeroth" / "answer.json").write_text("embedded")
+    (medium / "zeroth" / "answer.json").write_text("beside")
     (medium / "more.ks").write_text("more")
+    embedded = Embedded(answer=EmbeddedAnswer(name="host1.ks", text="embedded"))
 
-    def text(cmdline: str, medium: Path) -> str | None:
-        found = _find(volumes, cmdline, medium)
+    def text(cmdline: str, medium: Path, embedded: Embedded = embedded) -> str | None:
+        found = _find(volumes, cmdline, medium, embedded)
         return found.text if found else None
 
-    assert text("", tmp_path / "none") == "volume"
+    assert text("", tmp_path / "none", Embedded()) == "volume"
+    assert text("", medium, Embedded()) == "beside"
     assert text("", medium) == "embedded"
     assert text('ro "zeroth.answer=label:NET/h1.ks" quiet', medium) == "named"
     assert text("zeroth.answer=label:net/h1.ks", medium) == "named"
