@@ -8,8 +8,9 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from images.tools import ToolsTree
+from images.verity import add_hash_tree
+from zeroth.deploy.verity import ROOT_TREE, write_root_tree
 from zeroth.errors import ExitCode, UserError
-from zeroth.system.files import sha256_file
 
 __all__ = ["boot_files", "grub_program", "root_image"]
 
@@ -27,7 +28,9 @@ def root_image(
     jobs: int,
     progress: Callable[[float], None],
 ) -> None:
-    """Pack a tree into ``out/root.squashfs``; the same bytes for the same tree. Writes its SHA-256 next to it.
+    """Pack a tree into ``out/root.squashfs``, with its tree of hashes behind it, of which ``out/root.verity`` tells.
+
+    The same bytes for the same tree.
 
     What is in /boot is left out: it lies beside the root image, on media and on disks.
 
@@ -47,7 +50,7 @@ def root_image(
         env={"SOURCE_DATE_EPOCH": str(epoch)},
         on_line=on_line,
     )  # fmt: skip
-    (out / "root.squashfs.sha256").write_text(f"{sha256_file(image)}  root.squashfs\n")
+    write_root_tree(out / ROOT_TREE, add_hash_tree(image, tools=tools))
 
 
 def boot_files(tree: Path, out: Path) -> None:

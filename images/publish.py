@@ -46,7 +46,6 @@ def publish(config: BuildConfig, results: Results, iso: Step, keys: Sequence[Sec
     name = f"{released_name(config.version)}.iso"
     manifest = json.loads((results["manifest"] / "manifest.json").read_text())
     netboot = {path.name: path for step in ("root", "boot", "manifest") for path in results[step].iterdir()}
-    netboot.pop("root.squashfs.sha256")
     files = {name: results["iso"] / "zeroth.iso"} | {f"netboot/{key}": path for key, path in sorted(netboot.items())}
     more = [folder for name in ("bills", "upgrade") if (folder := results.get(name))]
     files |= {path.name: path for folder in more for path in sorted(folder.iterdir())}

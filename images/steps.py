@@ -175,7 +175,10 @@ class Steps:
                 progress=step.update,
             )  # fmt: skip
 
-        inputs = {"zstd level": str(self.config.profile.zstd_level), "block size": BLOCK_SIZE}
+        inputs = {
+            "zstd level": str(self.config.profile.zstd_level), "block size": BLOCK_SIZE,
+            "images/verity.py": self._code("verity.py"),
+        }  # fmt: skip
         return Step("root", "Root image", inputs, make, (self.tree(), self.tools()), space=_GIB)
 
     def boot(self) -> Step:
@@ -200,7 +203,6 @@ class Steps:
 
         def make(out: Path, results: Results, _: progress.Step) -> None:
             made = {path.name: path for name in ("root", "boot") for path in results[name].iterdir()}
-            made.pop("root.squashfs.sha256")
             origin = json.loads((results["base"] / "origin.json").read_text())
             wheels = [path for name in ("rooms", "wheels") for path in results[name].glob("*.whl")]
             document = image_manifest(
@@ -234,18 +236,14 @@ class Steps:
         """The upgrade file."""
 
         def make(out: Path, results: Results, step: progress.Step) -> None:
-            files = {
-                path.name: path
-                for name in ("root", "boot", "manifest")
-                for path in results[name].iterdir()
-                if path.suffix != ".sha256"
-            }
+            files = {path.name: path for name in ("root", "boot", "manifest") for path in results[name].iterdir()}
             make_upgrade(out / upgrade_name(self.config.version), files, self.config, self.keys, step.update)
 
         inputs = {
             "images/upgrade.py": self._code("upgrade.py"),
             **{
-                f"zeroth/deploy/{name}": self._code(f"../zeroth/deploy/{name}") for name in ("zup.py", "zup_header.py")
+                f"zeroth/deploy/{name}": self._code(f"../zeroth/deploy/{name}")
+                for name in ("zup.py", "zup_header.py", "verity.py")
             },
             "keys": " ".join(key.public.name for key in self.keys),
         }
@@ -260,7 +258,6 @@ class Steps:
                 f"zeroth/{path.name}": path
                 for name in ("root", "boot", "manifest")
                 for path in results[name].iterdir()
-                if path.suffix != ".sha256"
             }
             if answer is not None:
                 files[f"zeroth/{answer_name(answer)}"] = answer

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from images.config import ARCHITECTURE, BuildConfig
+from zeroth.deploy.verity import ROOT_TREE, read_root_tree
 from zeroth.deploy.zup import write_upgrade
 from zeroth.deploy.zup_header import Header, Kind, Payload
 from zeroth.keys.signing import SecretKey
@@ -31,15 +32,18 @@ def make_upgrade(
 ) -> None:
     """Write an upgrade file.
 
-    :param files: manifest, root image and boot files, by the names that they have on a medium.
+    :param files: manifest, root image with its tree, and boot files, by the names that they have on a medium.
     :param keys: it is signed with them; none leaves it unsigned, and hosts will not take it.
     """
-    order = sorted(files, key=lambda name: (list(Kind).index(_KINDS.get(name, Kind.BOOT)), name))
+    tree = read_root_tree(files[ROOT_TREE])
+    order = sorted(files.keys() - {ROOT_TREE}, key=lambda name: (list(Kind).index(_KINDS.get(name, Kind.BOOT)), name))
     payloads = tuple(
         Payload(name=name, kind=_KINDS.get(name, Kind.BOOT), size=files[name].stat().st_size,
                 sha256=sha256_file(files[name]))
         for name in order
     )  # fmt: skip
-    header = Header(version=config.version, architecture=ARCHITECTURE, profile=config.profile.value, payloads=payloads)
+    header = Header(
+        version=config.version, architecture=ARCHITECTURE, profile=config.profile.value, payloads=payloads, tree=tree,
+    )  # fmt: skip
     with out.open("wb") as file:
         write_upgrade(file, header, files, keys, progress)

@@ -16,6 +16,8 @@ from typing import Literal
 
 from installer.image import EFI_LOADER, InstallImage
 from installer.plan import Action, ActionKind, InstallPlan
+from zeroth.deploy.bootenv import BootState, make_boot_state
+from zeroth.deploy.bootmenu import MENU
 from zeroth.deploy.esp import Esp
 from zeroth.deploy.journal import Journal
 from zeroth.deploy.layout import Part, sfdisk_script
@@ -194,7 +196,12 @@ class Application:
         esp.make_folder("/EFI/BOOT")
 
     def _boot_menu(self, action: Action, step: Step) -> None:
-        self._esp().put_text(self.plan.boot_menu, "/boot/grub/grub.cfg")
+        esp = self._esp()
+        # The slot that is installed has no other to go back to: it is never on trial.
+        make_boot_state(esp, BootState(committed=_SLOT))
+        for name, text in self.plan.boot_entries.items():
+            esp.put_text(text, f"{_BOOT}/{name}")
+        esp.put_text(self.plan.boot_menu, MENU)
 
     def _efi_loader(self, action: Action, step: Step) -> None:
         install_efi_loader(self._esp(), self.places.efi_loader)

@@ -7,6 +7,7 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
+from zeroth.deploy.verity import ROOT_TREE, RootTree, read_root_tree
 from zeroth.errors import ExitCode, UserError
 from zeroth.system.files import sha256_file
 from zeroth.system.live import MEDIUM
@@ -35,11 +36,15 @@ class ImageFile:
 
 @dataclass(frozen=True)
 class InstallImage:
-    """Everything that goes from the medium to the disk."""
+    """Everything that goes from the medium to the disk.
+
+    :ivar tree: where the root image's tree of hashes is, and the hash that vouches for it.
+    """
 
     version: str
     root: ImageFile
     boot: tuple[ImageFile, ...]
+    tree: RootTree
 
     @property
     def boot_size(self) -> int:
@@ -63,7 +68,8 @@ def read_image(medium: Path = MEDIUM, ram_copy: Path = RAM_COPY) -> InstallImage
             what = "has no checksum" if path.is_file() else "is missing"
             raise _bad_medium(f"the medium is incomplete: {name} {what}", folder)
         files[name] = ImageFile(name, path, path.stat().st_size, sums[name])
-    return InstallImage(_version(folder / "manifest.json"), files[ROOT_IMAGE], tuple(files[n] for n in BOOT_FILES))
+    boot = tuple(files[name] for name in BOOT_FILES)
+    return InstallImage(_version(folder / "manifest.json"), files[ROOT_IMAGE], boot, _tree(folder / ROOT_TREE, sums))
 
 
 def verify_image(image: InstallImage) -> None:
@@ -88,6 +94,14 @@ def _read_sums(path: Path) -> dict[str, str]:
         raise _bad_medium(f"the medium holds no checksums: {error.strerror}", path) from None
     found = (_SUM_LINE.fullmatch(line) for line in text.splitlines())
     return {match[2]: match[1] for match in found if match}
+
+
+def _tree(path: Path, sums: dict[str, str]) -> RootTree:
+    """What the boot entry will trust: checked at once, since it is a line."""
+    tree = read_root_tree(path)
+    if sha256_file(path) != sums.get(path.name):
+        raise _bad_medium(f"{path.name} is damaged, or has no checksum", path)
+    return tree
 
 
 def _version(manifest: Path) -> str:

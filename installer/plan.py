@@ -67,6 +67,8 @@ class InstallPlan:
     :ivar resumes: ``installing`` or ``finishing`` when an interrupted installation goes on; else empty.
     :ivar destroys: what is lost, one phrase each.
     :ivar reservations: what the user should know.
+    :ivar boot_menu: the text of GRUB's menu.
+    :ivar boot_entries: the texts of the slot's own entries, by file name, in the order to write them.
     :ivar image: None when planned away from the medium.
     """
 
@@ -79,6 +81,7 @@ class InstallPlan:
     nic: NicFacts
     image: InstallImage | None
     boot_menu: str
+    boot_entries: Mapping[str, str]
     actions: tuple[Action, ...]
     verdicts: tuple[Verdict, ...]
     resumes: str = ""

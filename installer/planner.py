@@ -8,7 +8,7 @@ from installer.disks import Choice, choose_disks, resumable_phase
 from installer.image import InstallImage
 from installer.nics import choose_nic
 from installer.plan import Action, ActionKind, AlreadyApplied, InstallPlan, Outcome, Problem, Refused
-from zeroth.deploy.bootmenu import boot_entry, render_boot_menu
+from zeroth.deploy.bootmenu import boot_entry, render_boot_menu, render_entries
 from zeroth.deploy.layout import InstallId, Layout, Part, make_layout
 from zeroth.deploy.marker import MARKER_OFFSET, MARKER_SIZE
 from zeroth.errors import UserError
@@ -170,7 +170,8 @@ def _install(
     layout = make_layout(disk.size, disk.logical_sector)
     uefi = facts.firmware.kind == "uefi"
     version = request.image.version if request.image else ""
-    entry = boot_entry("a", version, identity, request.spec.dom0)
+    tree = request.image.tree if request.image else None
+    entry = boot_entry("a", version, identity, request.spec.dom0, tree)
     actions = (
         *(() if phase == "finishing" else _data_actions(disk, layout, request.image)),
         *_loader_actions(layout, uefi),
@@ -184,7 +185,8 @@ def _install(
         machine=facts.dmi.identity,
         nic=nic,
         image=request.image,
-        boot_menu=render_boot_menu([entry], request.spec.dom0.serial),
+        boot_menu=render_boot_menu(request.spec.dom0.serial),
+        boot_entries=render_entries(entry),
         actions=actions,
         verdicts=choice.verdicts,
         resumes=phase,

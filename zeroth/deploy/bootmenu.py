@@ -1,18 +1,26 @@
-"""The one GRUB menu that both firmwares read, from data."""
+"""The one GRUB menu that both firmwares read, from data.
+
+The menu itself never changes after the installation. Each slot has its entries in files of its own, which an upgrade
+writes together with the slot; which slot is started stands in GRUB's environment block (:mod:`zeroth.deploy.bootenv`).
+"""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from zeroth.deploy.layout import InstallId, Part
+from zeroth.deploy.verity import RootTree, verity_arguments
 from zeroth.spec.model import Dom0Spec
 from zeroth.system.size import MIB
 
-__all__ = ["BootEntry", "boot_entry", "grub_quote", "render_boot_menu"]
+__all__ = ["ENTRY", "MENU", "REPAIR", "BootEntry", "boot_entry", "grub_quote", "render_boot_menu", "render_entries"]
+
+MENU = "/boot/grub/grub.cfg"
+ENTRY, REPAIR = "entry.cfg", "repair.cfg"
+"""In the folder of a slot: what starts it, and what starts its kernel without Xen."""
 
 _SAFE = re.compile(r"[A-Za-z0-9_@%+=:,./-]+")
 
@@ -34,8 +42,11 @@ class BootEntry:
     bare_linux: tuple[str, ...]
 
 
-def boot_entry(slot: str, version: str, identity: InstallId, dom0: Dom0Spec) -> BootEntry:
-    """The menu entry of a slot of an installation, with the domain 0 that the answer asks for."""
+def boot_entry(slot: str, version: str, identity: InstallId, dom0: Dom0Spec, tree: RootTree | None) -> BootEntry:
+    """The menu entry of a slot of an installation, with the domain 0 that the answer asks for.
+
+    :param tree: of the slot's root image; None only where the image is not known yet, and nothing boots by it.
+    """
     part = Part.SLOT_A if slot == "a" else Part.SLOT_B
     memory = f"{dom0.memory // MIB}M"
     serial = (f"com1={dom0.serial},8n1", "console=com1,vga") if dom0.serial else ("console=vga",)
@@ -47,6 +58,7 @@ def boot_entry(slot: str, version: str, identity: InstallId, dom0: Dom0Spec) -> 
         f"zeroth.root=PARTUUID={identity.partition_uuid(part)}",
         f"zeroth.state=PARTUUID={identity.partition_uuid(Part.STATE)}",
         f"zeroth.log=PARTUUID={identity.partition_uuid(Part.LOG)}",
+        *(verity_arguments(tree) if tree else ()),
     )
     bare = (f"console=ttyS0,{dom0.serial}",) if dom0.serial else ()
     return BootEntry(
@@ -58,11 +70,21 @@ def boot_entry(slot: str, version: str, identity: InstallId, dom0: Dom0Spec) -> 
     )
 
 
-def render_boot_menu(entries: Sequence[BootEntry], serial: int | None) -> str:
+def render_boot_menu(serial: int | None) -> str:
     """The text of grub.cfg.
 
     :param serial: speed of the first serial port as a terminal besides the screen; None for none.
     """
+    return _environment().get_template("grub.cfg.j2").render(serial=serial)
+
+
+def render_entries(entry: BootEntry) -> dict[str, str]:
+    """The texts of a slot's own entries, by file name; the one that makes it bootable comes last."""
+    templates = _environment()
+    return {name: templates.get_template(f"{name}.j2").render(entry=entry) for name in (REPAIR, ENTRY)}
+
+
+def _environment() -> Environment:
     environment = Environment(
         loader=PackageLoader("zeroth.deploy"),
         undefined=StrictUndefined,
@@ -72,7 +94,7 @@ def render_boot_menu(entries: Sequence[BootEntry], serial: int | None) -> str:
         autoescape=False,  # noqa: S701 - this is GRUB's language, quoted by our own filter, and not HTML
     )
     environment.filters["grub"] = grub_quote
-    return environment.get_template("grub.cfg.j2").render(entries=entries, serial=serial)
+    return environment
 
 
 def grub_quote(word: str) -> str:

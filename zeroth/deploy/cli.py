@@ -71,8 +71,7 @@ def inspect(file: str, *, keys: tuple[Path, ...], unsigned: bool, as_json: bool)
     for payload in header.payloads:
         table.add_row(payload.name, payload.kind, Size(payload.size).approx(), payload.sha256)
     Console().print(table)
-    if header.tree:
-        click.echo(f"root hash {header.tree.root_hash}")
+    click.echo(f"root hash {header.tree.root_hash}")
 
 
 def _read(stream: BinaryIO, trusted: Sequence[PublicKey] | None, name: str, *, as_json: bool) -> UpgradeFile:

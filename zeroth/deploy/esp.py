@@ -7,6 +7,8 @@ mounted when a step fails; and what is read back for comparison comes from the d
 
 from __future__ import annotations
 
+import re
+import struct
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
@@ -24,6 +26,11 @@ class Esp:
 
     def __init__(self, device: Path) -> None:
         self._device = device
+
+    @property
+    def device(self) -> Path:
+        """The partition's device."""
+        return self._device
 
     def make(self, label: str, volume_id: str) -> None:
         """Make an empty FAT32 file system.
@@ -71,10 +78,20 @@ class Esp:
 
     def put_text(self, text: str, path: str) -> None:
         """Write a text file, as :meth:`put` does."""
+        self.put_bytes(text.encode(), path)
+
+    def put_bytes(self, data: bytes, path: str) -> None:
+        """Write a small file, as :meth:`put` does."""
         with tempfile.TemporaryDirectory(prefix="zeroth-esp-") as folder:
-            source = Path(folder) / "text"
-            source.write_text(text, encoding="utf-8")
+            source = Path(folder) / "data"
+            source.write_bytes(data)
             self.put(source, path, sha256_file(source))
+
+    def remove(self, path: str) -> None:
+        """Remove a file, if there is one."""
+        if self.exists(path):
+            self._run("mdel", f"::{path}")
+            flush(self._device)
 
     def sha256(self, path: str) -> str:
         """The SHA-256 of a file."""
@@ -86,6 +103,21 @@ class Esp:
     def read_text(self, path: str) -> str:
         """A text file's content."""
         return self._run("mtype", f"::{path}").stdout
+
+    def extents(self, path: str) -> list[int]:
+        """Where the pieces of a file begin on the device, in bytes.
+
+        :raises UserError: when there is no such file.
+        """
+        # ::/path <3-5> <9>: clusters, of which the first has number 2 and follows reserved sectors and tables.
+        said = self._run("mshowfat", f"::{path}").stdout
+        with self._device.open("rb") as device:
+            boot = device.read(512)
+        sector, per_cluster, reserved, tables = struct.unpack_from("<HBHB", boot, 11)
+        (table_sectors,) = struct.unpack_from("<I", boot, 36)
+        first = (reserved + tables * table_sectors) * sector
+        found = [int(number) for number in re.findall(r"<(\d+)(?:-\d+)?>", said)]
+        return [first + (number - 2) * per_cluster * sector for number in found]
 
     def _run(self, tool: str, *words: str | Path, ok: Sequence[int] = (0,)) -> Completed:
         # mtools refuses geometries that differ from its idea of a disk, unless told not to look.

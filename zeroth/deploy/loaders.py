@@ -22,6 +22,7 @@ _PREFIX = f"(,gpt{int(Part.ESP)})/boot/grub"
 _MODULES = (
     "biosdisk", "part_gpt", "fat", "normal", "configfile", "search", "test", "echo", "ls", "cat", "loadenv", "sleep",
     "serial", "terminal", "minicmd", "gzio", "multiboot2", "linux", "all_video", "reboot", "halt",
+    "hashsum", "gcry_sha256",
 )  # fmt: skip
 _ENTRY = re.compile(r"Boot([0-9A-F]{4})[* ] (.*?)\t.*?GPT,([0-9a-f-]{36})", re.IGNORECASE)
 

@@ -9,10 +9,11 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
+from zeroth.deploy.verity import RootTree
 from zeroth.errors import UserError
 from zeroth.system.size import GIB, MIB
 
-__all__ = ["Header", "Kind", "Payload", "RootTree", "read_header", "write_header"]
+__all__ = ["Header", "Kind", "Payload", "read_header", "write_header"]
 
 _Digest = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 _MOST_PAYLOADS = 32
@@ -48,23 +49,12 @@ class Payload(_Model):
     sha256: _Digest
 
 
-class RootTree(_Model):
-    """The tree of hashes that the root image carries behind its data (dm-verity).
-
-    :ivar root_hash: vouches for every block.
-    :ivar hash_offset: where the data ends and the tree begins, bytes.
-    """
-
-    root_hash: _Digest
-    hash_offset: Annotated[int, Field(ge=4096, le=int(8 * GIB), multiple_of=4096)]
-
-
 class Header(_Model):
     """What an upgrade file holds.
 
     :ivar format: counted up when an old reader would go wrong with a new file.
     :ivar version: of zeroth in it.
-    :ivar tree: None for a root image without a tree of hashes.
+    :ivar tree: of the root image.
     """
 
     format: Literal[1] = 1
@@ -73,7 +63,7 @@ class Header(_Model):
     architecture: Annotated[str, Field(pattern=r"^[a-z0-9]{1,16}$")]
     profile: Annotated[str, Field(pattern=r"^[a-z]{1,16}$")]
     payloads: Annotated[tuple[Payload, ...], Field(min_length=3, max_length=_MOST_PAYLOADS)]
-    tree: RootTree | None = None
+    tree: RootTree
 
     @model_validator(mode="after")
     def _whole(self) -> Header:
@@ -88,7 +78,7 @@ class Header(_Model):
         for payload in self.payloads:
             if payload.size > _LARGEST[payload.kind]:
                 raise ValueError(f"{payload.name} is larger than any {payload.kind} is")
-        if self.tree is not None and self.tree.hash_offset >= self.root.size:
+        if self.tree.hash_offset >= self.root.size:
             raise ValueError("the tree of hashes lies behind the end of the root image")
         return self
 

@@ -11,16 +11,20 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from zeroth.deploy.bootmenu import BootEntry, boot_entry, grub_quote, render_boot_menu
+from zeroth.deploy.bootmenu import BootEntry, boot_entry, grub_quote, render_boot_menu, render_entries
 from zeroth.deploy.layout import InstallId, Part
+from zeroth.deploy.verity import RootTree
 from zeroth.spec.model import Dom0Spec
 from zeroth.system.size import GIB, Size
 
 IDENTITY = InstallId(UUID("11111111-2222-4333-8444-555555555555"))
+TREE = RootTree(root_hash="ef" * 32, hash_offset=8192)
 
 
 def _menu(dom0: Dom0Spec) -> str:
-    return render_boot_menu([boot_entry("a", "0.1.0", IDENTITY, dom0)], dom0.serial)
+    entries = render_entries(boot_entry("a", "0.1.0", IDENTITY, dom0, TREE))
+    assert list(entries) == ["repair.cfg", "entry.cfg"]
+    return render_boot_menu(dom0.serial) + entries["repair.cfg"] + entries["entry.cfg"]
 
 
 def test_goes_by_partuuid_and_has_the_console_on_both() -> None:
@@ -29,7 +33,8 @@ def test_goes_by_partuuid_and_has_the_console_on_both() -> None:
     assert f"zeroth.state=PARTUUID={IDENTITY.partition_uuid(Part.STATE)} " in menu
     assert f"zeroth.log=PARTUUID={IDENTITY.partition_uuid(Part.LOG)} " in menu
     assert "dom0_mem=1536M,max:1536M com1=115200,8n1 console=com1,vga ucode=scan\n" in menu
-    assert "console=hvc0 console=tty0\n" in menu
+    assert "console=hvc0 console=tty0 $words\n" in menu
+    assert f" zeroth.roothash={TREE.root_hash} zeroth.hash_offset=8192 " in menu
     assert "label" not in menu.lower()
 
 
@@ -41,7 +46,7 @@ def test_settings_of_domain_0() -> None:
 
 
 def test_a_slot_of_its_own() -> None:
-    entry = boot_entry("b", "", IDENTITY, Dom0Spec())
+    entry = boot_entry("b", "", IDENTITY, Dom0Spec(), TREE)
     assert f"zeroth.root=PARTUUID={IDENTITY.partition_uuid(Part.SLOT_B)}" in entry.linux
     assert "zeroth.slot=b" in entry.linux
 
@@ -61,8 +66,9 @@ def test_no_control_characters(word: str) -> None:
 @pytest.mark.parametrize("words", [(), ("it's", "a b", "a;b{", "${x}", "#", "}", '"')])
 def test_grub_itself_accepts_it(tmp_path: Path, words: tuple[str, ...]) -> None:
     path = tmp_path / "grub.cfg"
-    plain = boot_entry("a", "0.1", IDENTITY, Dom0Spec())
+    plain = boot_entry("a", "0.1", IDENTITY, Dom0Spec(), TREE)
     odd = BootEntry("b", "it's { 1", (*plain.xen, *words), (*plain.linux, *words), (*plain.bare_linux, *words))
-    path.write_text(render_boot_menu([plain, odd], 115200))
-    done = subprocess.run(["grub-script-check", path], capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
+    for text in (render_boot_menu(115200), *render_entries(plain).values(), *render_entries(odd).values()):
+        path.write_text(text)
+        done = subprocess.run(["grub-script-check", path], capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stderr

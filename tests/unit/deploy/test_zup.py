@@ -15,8 +15,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from zeroth.deploy.verity import RootTree
 from zeroth.deploy.zup import HEADER_LIMIT, MAGIC, Damaged, UpgradeFile, write_upgrade
-from zeroth.deploy.zup_header import Header, Kind, Payload, RootTree, read_header, write_header
+from zeroth.deploy.zup_header import Header, Kind, Payload, read_header, write_header
 from zeroth.errors import UserError
 from zeroth.keys.signing import Purpose, SecretKey, SignatureRefused, sign
 

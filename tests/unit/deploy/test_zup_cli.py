@@ -11,6 +11,7 @@ from click.testing import CliRunner, Result
 from images.config import BuildConfig, checkout
 from images.upgrade import make_upgrade, upgrade_name
 from zeroth.deploy.cli import upgrade
+from zeroth.deploy.verity import ROOT_TREE, RootTree, write_root_tree
 from zeroth.errors import UserError
 from zeroth.keys.keyring import KeyFiles, make_key, secret_key
 from zeroth.keys.signing import SignatureRefused
@@ -22,6 +23,9 @@ def made(tmp_path: Path) -> tuple[Path, KeyFiles]:
     for name in ("vmlinuz", "manifest.json", "xen.gz", "root.squashfs", "initrd.img"):
         files[name] = tmp_path / name
         files[name].write_text(name)
+    files["root.squashfs"].write_bytes(b"hsqs" * 4096)
+    files[ROOT_TREE] = tmp_path / ROOT_TREE
+    write_root_tree(files[ROOT_TREE], RootTree(root_hash="ab" * 32, hash_offset=8192))
     key = make_key(tmp_path, "release", None)
     out = tmp_path / upgrade_name("0.1.0")
     make_upgrade(out, files, BuildConfig(checkout()), [secret_key(key.secret_path, lambda: b"")], lambda _: None)
@@ -41,6 +45,7 @@ def test_inspect_shows_what_it_holds(made: tuple[Path, KeyFiles]) -> None:
     shown = _inspect("-", "--unsigned", data=path.read_bytes()).stdout
     assert "root.squashfs" in shown
     assert "nobody's signature" in shown
+    assert "ab" * 32 in shown
 
 
 def test_inspect_refuses_a_foreign_signature_and_a_changed_byte(made: tuple[Path, KeyFiles], tmp_path: Path) -> None:

@@ -273,13 +273,13 @@ def test_published_netboot_tree_is_complete(tmp_path: Path, monkeypatch: pytest.
     for folder in results.values():
         folder.mkdir()
     contents = {
-        "root/root.squashfs": "r", "root/root.squashfs.sha256": "s",
+        "root/root.squashfs": "r", "root/root.verity": "t",
         "boot/vmlinuz": "v", "boot/initrd.img": "i", "boot/xen.gz": "x", "iso/zeroth.iso": "o",
         "base/origin.json": '{"as_of": "now", "releases": []}', "bills/zeroth.spdx.json": "{}",
     }  # fmt: skip
     for name, text in contents.items():
         (tmp_path / name).write_text(text)
-    made = [tmp_path / name for name in contents if name.startswith(("root/", "boot/")) and "sha256" not in name]
+    made = [tmp_path / name for name in contents if name.startswith(("root/", "boot/"))]
     document = {"security_updates": False, "files": {path.name: describe(path) for path in made}}
     (tmp_path / "manifest" / "manifest.json").write_text(json.dumps(document))
     monkeypatch.setattr(BuildConfig, "dist", tmp_path / "dist")

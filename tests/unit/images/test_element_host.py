@@ -96,7 +96,7 @@ def read_arguments(tmp_path: Path, cmdline: str) -> dict[str, str]:
     script += """
 zeroth_say() { :; }
 zeroth_read_arguments
-for name in mode medium slot root state log on_failure wait; do
+for name in mode medium slot root state log roothash hash_offset trial on_failure wait; do
     eval "printf '%s=%s\\n' $name \\"\\$zeroth_$name\\""
 done
 """
@@ -108,7 +108,8 @@ def test_arguments_of_a_host(tmp_path: Path) -> None:
     found = read_arguments(
         tmp_path,
         "console=hvc0 zeroth.mode=host zeroth.slot=b zeroth.root=PARTUUID=AB-1 zeroth.state=PARTUUID=AB-2"
-        " zeroth.log=PARTUUID=AB-3 zeroth.on_failure=poweroff zeroth.wait=5",
+        " zeroth.log=PARTUUID=AB-3 zeroth.roothash=0123ab zeroth.hash_offset=8192 zeroth.trial"
+        " zeroth.on_failure=poweroff zeroth.wait=5",
     )
     assert found == {
         "mode": "host",
@@ -117,6 +118,9 @@ def test_arguments_of_a_host(tmp_path: Path) -> None:
         "root": "PARTUUID=AB-1",
         "state": "PARTUUID=AB-2",
         "log": "PARTUUID=AB-3",
+        "roothash": "0123ab",
+        "hash_offset": "8192",
+        "trial": "yes",
         "on_failure": "poweroff",
         "wait": "5",
     }
@@ -125,7 +129,9 @@ def test_arguments_of_a_host(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("words", "name", "value"),
     [
-        ("zeroth.on_failure=reboot", "on_failure", "shell"),
+        ("zeroth.on_failure=reboot", "on_failure", "reboot"),
+        ("zeroth.on_failure=halt", "on_failure", "shell"),
+        ("zeroth.trial=no", "trial", ""),
         ("zeroth.wait=soon", "wait", "60"),
         ("zeroth.wait=", "wait", "60"),
         ("zeroth.wait=99999", "wait", "60"),

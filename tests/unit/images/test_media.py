@@ -21,10 +21,11 @@ from images.menu import ARGUMENTS_FILE, arguments_script
 from images.pack import boot_files, root_image
 from images.report import medium_problems, medium_report
 from images.tools import ToolsTree
+from zeroth.deploy.verity import read_root_tree
 from zeroth.errors import UserError
 from zeroth.spec.embedded import AREA, Embedded, read_area
 from zeroth.system.files import sha256_file
-from zeroth.system.run import run
+from zeroth.system.run import CommandFailed, run
 
 EPOCH = 1_700_000_000
 
@@ -78,7 +79,18 @@ def test_the_same_tree_gives_the_same_root_image(tmp_path: Path, tools: ToolsTre
         out.mkdir()
         root_image(tree, out, tools=tools, level=3, epoch=EPOCH, jobs=jobs, progress=lambda _: None)
         sums.append(sha256_file(out / "root.squashfs"))
-        assert (out / "root.squashfs.sha256").read_text() == f"{sums[-1]}  root.squashfs\n"
+        tree_of_hashes = read_root_tree(out / "root.verity")
+        where = f"--hash-offset={tree_of_hashes.hash_offset}"
+        image = out / "root.squashfs"
+        check: list[str | Path] = ["veritysetup", "verify", image, image, tree_of_hashes.root_hash, where]
+        tools.run(check, show=[out])
+        # Every byte counts: of the data, and of the tree.
+        whole = image.read_bytes()
+        for place in (100, tree_of_hashes.hash_offset + 4096 + 5):
+            image.write_bytes(whole[:place] + bytes([whole[place] ^ 1]) + whole[place + 1 :])
+            with pytest.raises(CommandFailed):
+                tools.run(check, show=[out])
+        image.write_bytes(whole)
     assert sums[0] == sums[1]
     listing = tools.run(["unsquashfs", "-l", out / "root.squashfs"], show=[out]).stdout
     assert "etc/hostname" in listing

@@ -8,6 +8,7 @@ from uuid import UUID
 
 from installer.image import ImageFile, InstallImage
 from installer.planner import PlanRequest
+from tests.unit.installer.medium import TREE
 from zeroth.deploy.layout import InstallId
 from zeroth.spec.model import HostSpec
 from zeroth.system.facts import CpuFacts, DiskFacts, DmiFacts, Facts, FirmwareFacts, NicFacts, RecordedMachine
@@ -56,7 +57,7 @@ def image(root_size: int = 400 * MIB, boot_size: int = 20 * MIB) -> InstallImage
         return ImageFile(name, Path("/run/zeroth/medium/zeroth") / name, size, "00" * 32)
 
     boot = tuple(file(name, boot_size) for name in ("xen.gz", "vmlinuz", "initrd.img"))
-    return InstallImage("0.1.0", file("root.squashfs", root_size), boot)
+    return InstallImage("0.1.0", file("root.squashfs", root_size), boot, TREE)
 
 
 def request(answer: HostSpec | None = None, *, with_image: InstallImage | None = None) -> PlanRequest:

@@ -18,6 +18,8 @@ from installer.plan import Action, ActionKind, AlreadyApplied, InstallPlan, Outc
 from installer.planner import PlanRequest, plan_installation
 from tests.unit.installer.loopdisk import LoopDisk, loop_disk
 from tests.unit.installer.machines import DIGEST, MACHINE, machine, spec
+from tests.unit.installer.medium import write_medium
+from zeroth.deploy.bootenv import BootState, read_boot_state
 from zeroth.deploy.esp import Esp
 from zeroth.deploy.journal import read_journal
 from zeroth.deploy.layout import InstallId, Part
@@ -38,17 +40,11 @@ class Fault(Exception):
 
 @pytest.fixture(scope="session")
 def medium(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("medium") / "zeroth"
-    folder.mkdir()
-    sums = []
-    for name, size in (("root.squashfs", 9 * MIB + 4096), ("xen.gz", MIB), ("vmlinuz", 999_999), ("initrd.img", 77)):
-        data = os.urandom(size)
-        (folder / name).write_bytes(data)
-        sums.append(f"{hashlib.sha256(data).hexdigest()}  {name}\n")
-    (folder / "SHA256SUMS").write_text("".join(sums))
-    (folder / "manifest.json").write_text('{"version": "0.1.0"}')
-    (folder / "grubx64.efi").write_bytes(os.urandom(100_000))
-    return folder.parent
+    sizes = {"root.squashfs": 9 * MIB + 4096, "xen.gz": MIB, "vmlinuz": 999_999, "initrd.img": 77}
+    folder = tmp_path_factory.mktemp("medium")
+    write_medium(folder, {name: os.urandom(size) for name, size in sizes.items()}, "0.1.0")
+    (folder / "zeroth" / "grubx64.efi").write_bytes(os.urandom(100_000))
+    return folder
 
 
 @pytest.fixture
@@ -110,7 +106,9 @@ def _check_installed(disk: LoopDisk, image: InstallImage) -> None:
     loader = image.root.path.parent / "grubx64.efi"
     assert esp.sha256("/EFI/BOOT/BOOTX64.EFI") == hashlib.sha256(loader.read_bytes()).hexdigest()
     for part, name in ((Part.SLOT_A, "root"), (Part.STATE, "state"), (Part.LOG, "log")):
-        assert f"zeroth.{name}=PARTUUID={facts.partitions[part - 1].uuid} " in esp.read_text("/boot/grub/grub.cfg")
+        assert f"zeroth.{name}=PARTUUID={facts.partitions[part - 1].uuid} " in esp.read_text("/zeroth/a/entry.cfg")
+    assert "source /zeroth/a/entry.cfg" in esp.read_text("/boot/grub/grub.cfg")
+    assert read_boot_state(esp) == BootState(committed="a")
     # GRUB's boot sector points to its core at the start of the BIOS partition, and the core is there.
     sector = _head(disk.node, 512)
     assert b"GRUB" in sector

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import hashlib
 from pathlib import Path
 
 import pytest
 
 from installer.image import read_image, verify_image
+from tests.unit.installer.medium import TREE, write_medium
 from zeroth.errors import UserError
 
 FILES = {"root.squashfs": b"root" * 1000, "xen.gz": b"xen", "vmlinuz": b"linux", "initrd.img": b"initrd"}
@@ -15,14 +15,7 @@ NOWHERE = Path("/nonexistent")
 
 
 def make_medium(medium: Path, prefix: str = "") -> Path:
-    folder = medium / "zeroth"
-    folder.mkdir(parents=True)
-    for name, data in FILES.items():
-        (folder / name).write_bytes(data)
-    lines = (f"{hashlib.sha256(data).hexdigest()}  {prefix}{name}\n" for name, data in FILES.items())
-    (folder / "SHA256SUMS").write_text("".join(lines))
-    (folder / "manifest.json").write_text('{"version": "1.2.3"}')
-    return medium
+    return write_medium(medium, FILES, "1.2.3", prefix)
 
 
 @pytest.mark.parametrize("prefix", ["", "./", "zeroth/"])
@@ -30,6 +23,7 @@ def test_a_whole_medium(tmp_path: Path, prefix: str) -> None:
     image = read_image(make_medium(tmp_path, prefix), NOWHERE)
     assert image.version == "1.2.3"
     assert image.root.size == 4000
+    assert image.tree == TREE
     assert [file.name for file in image.boot] == ["xen.gz", "vmlinuz", "initrd.img"]
     verify_image(image)
 
@@ -54,6 +48,25 @@ def test_damage_and_absence(tmp_path: Path, name: str) -> None:
     with pytest.raises(UserError, match=f"{name} cannot be read"):
         verify_image(image)
     with pytest.raises(UserError, match=f"{name} is missing"):
+        read_image(medium, NOWHERE)
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        (None, "cannot be read"),
+        ("", "tells no tree"),
+        ("{}", "root_hash"),
+        ('{"root_hash": "xy", "hash_offset": 8192}', "root_hash"),
+        ('{"root_hash": "%s", "hash_offset": 8193}' % ("ab" * 32), "hash_offset"),
+        ('{"root_hash": "%s", "hash_offset": 4096}' % ("ab" * 32), "damaged"),
+    ],
+)
+def test_what_the_boot_entry_will_trust_is_checked(tmp_path: Path, text: str | None, said: str) -> None:
+    medium = make_medium(tmp_path)
+    path = medium / "zeroth" / "root.verity"
+    path.unlink() if text is None else path.write_text(text)
+    with pytest.raises(UserError, match=said):
         read_image(medium, NOWHERE)
 
 
