@@ -68,6 +68,8 @@ def _disk(disk: DiskSpec) -> str:
 def _destroyed(disk: DiskSpec) -> str:
     if disk.wipe:
         return "EVERYTHING on that disk, whatever it carries. No other disk is touched."
+    if disk.wipe_disks:
+        return f"EVERYTHING on {' and on '.join(disk.wipe_disks)}, whatever is there. No other disk is touched."
     return "nothing: there is no consent to erase, so only an empty disk is taken"
 
 

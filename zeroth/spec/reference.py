@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 
-from zeroth.spec.kickstart.vocabulary import COMMANDS, INSTEAD, SECTIONS, Command
+from zeroth.spec.kickstart.entries import Command
+from zeroth.spec.kickstart.vocabulary import COMMANDS, HOOKS, INSTEAD, SECTIONS
 from zeroth.spec.model import HostSpec
 
 __all__ = ["json_schema", "kickstart_reference"]
@@ -43,12 +44,12 @@ def json_schema() -> str:
 
 def kickstart_reference() -> str:
     """The reference page, in Markdown."""
-    return _INTRODUCTION + "\n".join([_contents(), *map(_command, COMMANDS), _refused()])
+    return _INTRODUCTION + "\n".join([_contents(), *map(_command, (*COMMANDS, *HOOKS)), _refused()])
 
 
 def _contents() -> str:
     rows = [f"| {' '.join(f'`{name}`' for name in command.names)} | {', '.join(f'`{it}`' for it in command.fields)} |"
-            f" {'ours' if command.own else 'stock'} |" for command in COMMANDS]  # fmt: skip
+            f" {'ours' if command.own else 'stock'} |" for command in (*COMMANDS, *HOOKS)]  # fmt: skip
     return "\n".join(["| command | sets in HostSpec | |", "|---|---|---|", *rows, ""])
 
 
@@ -61,16 +62,19 @@ def _command(command: Command) -> str:
         for option in command.options:
             written = f"{option.name}={option.value}" if option.value else option.name
             # A bar would end the cell.
-            lines.append(f"| `{written}` | {option.help} |".replace("dhcp|static", "dhcp\\|static"))
+            escaped = written.replace("|", "\\|")
+            lines.append(f"| `{escaped}` | {option.help} |")
         lines.append("")
     return "\n".join([*lines, "```", command.example, "```", ""])
 
 
 def _refused() -> str:
+    hooks = [name for hook in HOOKS for name in hook.names]
     lines = [
         "## What stock kickstart has and zeroth refuses",
         "",
-        f"The sections {', '.join(f'`{name}`' for name in SECTIONS)} are not supported yet, nor are `%include` and "
+        f"The sections {', '.join(f'`{name}`' for name in SECTIONS if name not in hooks)} are not supported, nor are "
+        "`%include` and "
         "`%ksappend`: an answer is one file. Commands that are not on this page are refused. For these there is "
         "something to do instead:",
         "",

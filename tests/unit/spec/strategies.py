@@ -5,10 +5,12 @@ from __future__ import annotations
 import base64
 import string
 from ipaddress import IPv4Address, IPv4Network
+from typing import Any
 
 from hypothesis import strategies as st
 
 from zeroth.spec.model import (
+    REVEALED,
     DhcpAddress,
     DiskSpec,
     Dom0Spec,
@@ -93,6 +95,151 @@ def hosts(draw: st.DrawFn) -> HostSpec:
         on_failure=draw(st.sampled_from(OnFailure)),
         reinstall=draw(st.booleans()),
     )
+
+
+_NAME = st.from_regex(r"[a-z][a-z0-9]{1,7}", fullmatch=True)
+_TOKEN = st.text(
+    st.sampled_from(string.ascii_letters + string.digits + " #'\"\\$,=-"), min_size=1, max_size=12
+).filter(lambda it: bool(it.strip()) and it != "***")
+_SELECTORS = st.sampled_from(
+    [
+        "/dev/sdb",
+        "ssd",
+        "hdd",
+        "ssd & size>=400G & smallest",
+        "serial=A,B\\C*",
+        "model=X Y",
+        "transport=nvme & largest",
+    ]
+)
+_STORAGES: st.SearchStrategy[dict[str, Any]] = st.sampled_from([
+    {"type": "local", "disks": ["serial=a,b", "/dev/sdc"], "format": "ext4", "wipe": True},
+    {"type": "nfs", "server": "nas.example.com", "path": "/a#b", "version": "4.2", "content": "iso",
+     "options": "a,b=c"},
+    {"type": "iscsi", "portals": ["192.0.2.1", "2001:db8::1"], "target": "iqn.2001-04.com.example:x", "lun": 3,
+     "username": "chap", "password": "a b,c", "create": True, "wipe": True},
+    {"type": "ocfs2", "disk": "ssd & largest", "cluster": "lab", "heartbeat": "local", "slots": 4, "threshold": 61,
+     "create": True},
+    {"type": "drbd", "disk": "/dev/sdx", "peer": {"name": "other.example.org", "address": "2001:db8::2"},
+     "address": "192.0.2.9", "secret": "x'y", "protocol": "A", "port": 7000},
+])  # fmt: skip
+_POWERS = st.sampled_from(
+    [
+        {"wake_on_lan": True, "watchdog": 60, "governor": "performance", "max_cstate": 0},
+        {"bmc": {"protocol": "ipmi", "address": "192.0.2.7", "port": 623, "username": "admin", "password": "p 'w"}},
+    ]
+)
+_POOLS = st.sampled_from([
+    {"action": "create", "name": "the lab", "description": "a, b # c"},
+    {"action": "join", "address": ["xen1.example.com", "192.0.2.3"], "port": 8443, "token": "t o,k", "timeout": 0,
+     "certificate": "ab" * 32},
+])  # fmt: skip
+_VFS = st.sampled_from(
+    [
+        [{"vlan": 0, "trust": False, "spoof_check": True, "link_state": "enable", "min_rate": 1, "max_rate": 2}],
+        [
+            {"first": 0, "last": 0},
+            {"first": 1, "last": 3, "vlan": 7, "vlan_protocol": "802.1ad", "qos": 0},
+            {"first": 4},
+        ],
+    ]
+)
+_ADDRESS6 = st.sampled_from([
+    {"method": "slaac"}, {"method": "dhcp"}, {"method": "static", "address": "2001:db8::10/64", "gateway": "fe80::1"},
+])  # fmt: skip
+_BONDS = st.sampled_from(
+    [
+        {"name": "bond7", "nics": ["y1", "y2"]},
+        {
+            "nics": ["y1", "52:54:00:12:34:56"],
+            "mode": "lacp",
+            "lacp_rate": "fast",
+            "hashing": "src_mac",
+            "fallback": False,
+        },
+    ]
+)
+_HOOKS = st.sampled_from([
+    {"stage": "pre", "script": "echo don't\n%include x\n  %foo\n#\n|reboot\\\n"},
+    {"stage": "pre-install", "script": "x = 'a\n", "interpreter": "/usr/bin/python3", "ok": [0, 3], "timeout": 5},
+    {"stage": "post", "script": "\n\ntrue", "nochroot": True, "must_succeed": True},
+    {"stage": "onerror", "url": "https://server.example.com/a%20b", "sha256": "cd" * 32},
+])  # fmt: skip
+
+
+@st.composite
+def whole_hosts(draw: st.DrawFn) -> HostSpec:
+    """Any host with everything that HostSpec has, or some of it."""
+    data = draw(hosts()).model_dump(mode="json", context=REVEALED)
+    data["hostname"] = "xen1.example.com"
+
+    def perhaps(target: dict[str, Any], name: str, strategy: st.SearchStrategy[Any]) -> None:
+        if draw(st.booleans()):
+            target[name] = draw(strategy)
+
+    perhaps(data, "locale", st.just("de_DE.UTF-8@euro"))
+    perhaps(data, "ntp", st.sampled_from([
+        {"enabled": False}, {"servers": ["ntp1.example.com", "2001:db8::7"], "pools": ["pool.example.com"]},
+        {"from_dhcp": False},
+    ]))  # fmt: skip
+    disk = data["disk"]
+    disk["select"] = draw(_SELECTORS)
+    for name in ("alternatives", "ignore"):
+        perhaps(disk, name, st.lists(_SELECTORS, min_size=1, max_size=3))
+    if not disk["wipe"]:
+        perhaps(disk, "wipe_disks", st.lists(_SELECTORS, min_size=1, max_size=3))
+    if draw(st.booleans()):
+        disk["layout"] = "mirror"
+        perhaps(disk, "mirror_with", st.sampled_from(["missing", "/dev/sdm"]))
+    rests: list[dict[str, Any]] = [
+        {}, {"local_sr": "none"}, {"keep_sr": True}, {"local_sr": "ext4", "sr_disks": ["serial=x,y", "hdd"]},
+    ]  # fmt: skip
+    disk |= draw(st.sampled_from(rests))
+    management = data["management"]
+    if draw(st.booleans()):
+        management |= {"nic": None, "bond": draw(_BONDS)}
+    perhaps(management, "address6", _ADDRESS6)
+    if management["address6"]["method"] != "none" and draw(st.booleans()):
+        management["address"] = {"method": "none"}
+    perhaps(management, "mtu", st.integers(1280, 9216))
+    perhaps(management, "search", st.just(["example.com", "example.org"]))
+    management["bridge"] = "xenbr0"
+    if draw(st.booleans()):
+        data["networks"] = [
+            {"name": "st, 1", "nic": "z0", "purposes": ["storage", "migration"], "mtu": 9000,
+             "address": {"method": "static", "address": "198.51.100.9/24"}},
+            {"name": "guests", "bond": {"name": "bond8", "nics": ["z1", "z2"]}, "purposes": ["guests"], "vlan": 4,
+             "bridge": "guestbr"},
+            {"name": "six", "nic": "bond8", "purposes": ["storage"], "address6": draw(st.just({"method": "slaac"}))},
+        ]  # fmt: skip
+    if draw(st.booleans()):
+        key = draw(ssh_keys())
+        data["users"] = [
+            {"name": "alice", "gecos": "Alice Äxample", "admin": True, "shell": "/bin/sh", "ssh_keys": [key]},
+            {"name": draw(_NAME.map(lambda it: f"b{it}x")), "password_hash": "$6$salt$" + "x" * 86, "ssh_keys": [key]},
+        ]
+    perhaps(data, "sriov", st.builds(
+        lambda settings: [{"nic": "q0", "functions": "max", "purpose": "host", "settings": settings},
+                          {"nic": "52:54:00:00:00:09", "functions": 4}], _VFS,
+    ))  # fmt: skip
+    names = draw(st.lists(_TOKEN.map(str.strip), max_size=3, unique=True))
+    data["storage"] = [{**draw(_STORAGES), "name": name} for name in names]
+    perhaps(data, "proxy", st.builds(
+        lambda secret: {"url": "http://proxy.example.com:3128", "username": "me", "password": secret,
+                        "exceptions": [".example.com", "192.0.2.0/24"]}, _TOKEN,
+    ))  # fmt: skip
+    perhaps(data, "power", _POWERS)
+    perhaps(data, "pool", _POOLS)
+    perhaps(data, "services", st.just({"enable": ["ssh.service", "a@b.timer"], "disable": ["open-iscsi.service"]}))
+    data["hooks"] = draw(st.lists(_HOOKS, max_size=3))
+    perhaps(data, "notify", st.builds(
+        lambda secret: {"webhooks": [{"url": "https://t.example.com/x", "secret": secret, "token": secret,
+                                      "certificate": "ef" * 32, "progress": False}],
+                        "syslog": [{"server": "192.0.2.8", "protocol": "tls", "port": 99}, {"server": "log"}]}, _TOKEN,
+    ))  # fmt: skip
+    if not disk["wipe"] and not disk["wipe_disks"] and draw(st.booleans()):
+        data |= {"mode": "upgrade", "allow_downgrade": draw(st.booleans())}
+    return HostSpec.model_validate(data)
 
 
 @st.composite

@@ -94,7 +94,7 @@ def test_convert_says_the_same(name: str, language: str, capsys: pytest.CaptureF
 def test_explain_warns_of_what_is_destroyed(capsys: pytest.CaptureFixture[str]) -> None:
     assert run_cli(["answer", "explain", str(GOOD / "full.yaml")]) == ExitCode.DONE
     shown = " ".join(capsys.readouterr().out.split())
-    assert "EVERYTHING on that disk" in shown
+    assert "EVERYTHING on /dev/disk/by-id/nvme-EXAMPLE_1234" in shown
     assert "192.0.2.10/24, gateway 192.0.2.1" in shown
     assert run_cli(["answer", "explain", "--json", str(GOOD / "minimal.yaml")]) == ExitCode.DONE
     rows = json.loads(capsys.readouterr().out)

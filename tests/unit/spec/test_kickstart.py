@@ -50,7 +50,7 @@ def _data(reader: KeptReader, text: str) -> dict[str, Any]:
         ("ignoredisk --only-use=largest", {"disk": {"select": "largest"}}),
         ('ignoredisk --only-use="model=A B*"', {"disk": {"select": "model=A B*"}}),
         ("clearpart --all", {"disk": {"wipe": True}}),
-        ("clearpart --drives=vda --all --initlabel", {"disk": {"wipe": True, "select": "/dev/vda"}}),
+        ("clearpart --drives=vda --all --initlabel", {"disk": {"wipe_disks": ["/dev/vda"], "select": "/dev/vda"}}),
         ("xen --serial=none", {"dom0": {"serial": None}}),
         ('xen --xen-append="a b" --dom0-append c', {"dom0": {"xen_append": ["a", "b"], "linux_append": ["c"]}}),
         ("shutdown", {"end_action": "poweroff"}),
@@ -116,8 +116,9 @@ def test_windows_line_ends() -> None:
 
 def test_a_script_may_hold_anything(reader: KeptReader) -> None:
     document = reader.read("%post\ndon't\n%include x\n  %foo\n#\nreboot\n%end\nreboot\n")
-    assert [problem.where.line for problem in document.problems] == [1]
-    assert document.data == {"end_action": "reboot"}
+    assert not document.problems
+    script = "don't\n%include x\n  %foo\n#\nreboot\n"
+    assert document.data == {"hooks": [{"stage": "post", "script": script}], "end_action": "reboot"}
 
 
 @pytest.mark.parametrize(

@@ -11,11 +11,12 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from tests.unit.spec.reader import KeptReader
-from tests.unit.spec.strategies import AWKWARD, damaged, hosts
+from tests.unit.spec.strategies import AWKWARD, damaged, hosts, whole_hosts
 from zeroth.spec import AnswerErrors, AnswerText, HostSpec
 from zeroth.spec.answer import Language
 from zeroth.spec.checks import Known
-from zeroth.spec.kickstart.words import cut
+from zeroth.spec.kickstart.vocabulary import COMMANDS, HOOKS
+from zeroth.spec.kickstart.words import cut, join_list, split_list
 from zeroth.spec.kickstart.writer import kickstart_text
 from zeroth.spec.load import _READERS, load_answer, read_answer
 from zeroth.spec.yaml_text import read_yaml, write_yaml
@@ -149,6 +150,24 @@ def test_every_host_can_be_written_and_read_in_every_language(spec: HostSpec) ->
     data = spec.model_dump(mode="json")
     assert _read(write_yaml(data), "answer.yaml") == spec
     assert _read(json.dumps(data), "answer.json") == spec
+
+
+@settings(MANY, max_examples=60)
+@given(whole_hosts())
+def test_everything_that_a_host_can_be_survives_kickstart(spec: HostSpec) -> None:
+    assert _read(kickstart_text(spec), "answer.ks") == spec
+
+
+def test_every_setting_can_be_written_in_kickstart() -> None:
+    """The strategy above must not forget a part of the model."""
+    covered = {name for command in (*COMMANDS, *HOOKS) for name in command.fields}
+    assert covered == set(HostSpec.model_fields) - {"schema_version"}
+
+
+@MANY
+@given(st.lists(st.text(st.sampled_from("ab,\\= "), min_size=1).map(str.strip), min_size=1))
+def test_lists_with_commas_are_taken_apart_again(parts: list[str]) -> None:
+    assert split_list(join_list(parts)) == parts
 
 
 @MANY

@@ -2,24 +2,30 @@
 
 from __future__ import annotations
 
-import ipaddress
 from typing import Any
 
 from pykickstart.commands.clearpart import F28_ClearPart
 from pykickstart.commands.ignoredisk import F34_IgnoreDisk
 from pykickstart.commands.keyboard import F18_Keyboard
-from pykickstart.commands.network import F39_NetworkData, RHEL10_Network
+from pykickstart.commands.lang import F19_Lang
+from pykickstart.commands.logging import F40_Logging
 from pykickstart.commands.reboot import F23_Reboot
 from pykickstart.commands.rootpw import F37_RootPw
+from pykickstart.commands.services import FC6_Services
 from pykickstart.commands.sshkey import F22_SshKey, F38_SshKeyData
+from pykickstart.commands.timesource import F33_Timesource, F33_TimesourceData
 from pykickstart.commands.timezone import RHEL10_Timezone
+from pykickstart.commands.user import F19_UserData, F24_User
 from pykickstart.commands.zerombr import F9_ZeroMbr
 from pykickstart.options import KSOptionParser
 from pykickstart.version import RHEL10
 
+from zeroth.spec.document import Path
 from zeroth.spec.kickstart.draft import Draft
-from zeroth.spec.kickstart.filling import Filling, Parsed, whole
-from zeroth.spec.kickstart.own import Zeroth_OnFailure, Zeroth_Reinstall, Zeroth_Xen
+from zeroth.spec.kickstart.filling import Filling, Parsed, base_of, fill_options
+from zeroth.spec.kickstart.networks import Zeroth_Network, Zeroth_NetworkData
+from zeroth.spec.kickstart.own import OWN_CLASSES
+from zeroth.spec.kickstart.vocabulary import command_named
 from zeroth.spec.kickstart.words import Line
 
 __all__ = ["CLASSES", "DATA_CLASSES"]
@@ -88,130 +94,137 @@ class Zeroth_SshKey(Filling, F22_SshKey):
     """sshkey"""
 
     def fill(self, draft: Draft, line: Line, parsed: Parsed) -> None:
-        """Add to ``root.ssh_keys``."""
-        if parsed.username != "root":
-            draft.error(line, f"there is no user {parsed.username!r}, only root", "Write --username=root.",
-                        line.value("--username"))  # fmt: skip
-            return
+        """Add to ``root.ssh_keys``; that of a user is kept until all users are known."""
         word = next(word for word in line.words[1:] if word.text == parsed.key)
-        draft.append("root.ssh_keys", parsed.key, line, word)
+        if parsed.username == "root":
+            draft.append("root.ssh_keys", parsed.key, line, word)
+        else:
+            draft.keys.append((parsed.username, parsed.key, line, word))
 
 
-class Zeroth_NetworkData(F39_NetworkData):
-    """A line; unlike stock kickstart's, two that name no device are two."""
+class Zeroth_Lang(Filling, F19_Lang):
+    """lang"""
+
+    def fill(self, draft: Draft, line: Line, parsed: Parsed) -> None:
+        """Set ``locale``."""
+        draft.put("locale", self.lang, line, line.words[-1])
+
+
+class Zeroth_TimesourceData(F33_TimesourceData):
+    """A line; unlike stock kickstart's, two that say the same are two."""
 
     __eq__ = object.__eq__
     __ne__ = object.__ne__
     __hash__ = object.__hash__
 
 
-class Zeroth_Network(Filling, RHEL10_Network):
-    """network"""
+class Zeroth_Timesource(Filling, F33_Timesource):
+    """timesource"""
 
     def _getParser(self) -> KSOptionParser:  # noqa: N802
         parser = super()._getParser()
-        parser.add_argument("--bridge", version=RHEL10, help="Name of the Open vSwitch bridge.")
-        # Checked here, with a place: stock kickstart takes any word.
-        parser.add_argument("--onboot", version=RHEL10, help="Only yes.")
+        parser.add_argument("--no-dhcp", action="store_true", version=RHEL10, help="DHCP's servers are not used.")
         return parser
 
-    _configured: Line | None = None
+    def parse(self, args: list[str]) -> Parsed:
+        """--no-dhcp may stand alone; stock kickstart wants one of its own."""
+        return self.op.parse_args(args=args, lineno=self.lineno) if args == ["--no-dhcp"] else super().parse(args)
 
     def fill(self, draft: Draft, line: Line, parsed: Parsed) -> None:
-        """Set ``hostname`` and ``management``."""
-        given = [word.option for word in line.words if word.option]
-        if not given:
-            draft.error(line, "network says nothing", "Give --hostname=NAME, and what the management network needs.")
+        """Set ``ntp``."""
+        for option, field in (("--ntp-server", "ntp.servers"), ("--ntp-pool", "ntp.pools")):
+            if line.given(option):
+                draft.append(field, line.value(option).text, line, line.value(option))
+        _fill(draft, line)
+
+
+class Zeroth_UserData(F19_UserData):
+    """A line; unlike stock kickstart's, two that name the same user are two."""
+
+    __eq__ = object.__eq__
+    __ne__ = object.__ne__
+    __hash__ = object.__hash__
+
+
+class Zeroth_User(Filling, F24_User):
+    """user"""
+
+    def fill(self, draft: Draft, line: Line, parsed: Parsed) -> None:
+        """Add to ``users``."""
+        given = {name: line.given(name) for name in ("--password", "--iscrypted", "--plaintext", "--lock")}
+        password = line.value("--password")
+        if given["--iscrypted"] and given["--plaintext"]:
+            draft.error(line, "a password is either --iscrypted or --plaintext", "Leave out one of the two.",
+                        given["--plaintext"])  # fmt: skip
+        if given["--password"] and given["--lock"]:
+            draft.error(line, "--lock means that the user has no password", "Leave out one of the two.",
+                        given["--lock"])  # fmt: skip
+        base = draft.next("users")
+        _fill(draft, line, base)
+        if given["--password"]:
+            name = "password_hash" if given["--iscrypted"] else "password"
+            draft.put((*base, name), password.text, line, password)
+        if line.given("--groups"):
+            if set(parsed.groups) - {"sudo"}:
+                draft.error(line, "the only group is sudo", "Write --groups=sudo, or leave it out.",
+                            line.value("--groups"))  # fmt: skip
+            draft.put((*base, "admin"), True, line, line.value("--groups"))
+
+
+class Zeroth_Services(Filling, FC6_Services):
+    """services"""
+
+    def fill(self, draft: Draft, line: Line, parsed: Parsed) -> None:
+        """Set ``services``."""
+        _fill(draft, line)
+
+
+class Zeroth_Logging(Filling, F40_Logging):
+    """logging"""
+
+    def _getParser(self) -> KSOptionParser:  # noqa: N802
+        parser = super()._getParser()
+        parser.add_argument("--protocol", version=RHEL10, help="How syslog is sent.")
+        return parser
+
+    def fill(self, draft: Draft, line: Line, parsed: Parsed) -> None:
+        """Add to ``notify.syslog``."""
+        if not line.given("--host"):
+            draft.error(line, "logging needs --host", "As in: logging --host=log.example.com")
             return
-        if "--hostname" in given:
-            if "hostname" in draft.data:
-                draft.error(
-                    line, "the host name is given twice", "Leave out one of the two.", line.given("--hostname")
-                )
-            draft.put("hostname", parsed.hostname, line, line.value("--hostname"))
-        if given == ["--hostname"]:
-            return
-        if self._configured:
-            draft.error(line, f"the management network was described in line {self._configured.number} already",
-                        "An answer describes the management network only.")  # fmt: skip
-            return
-        self._configured = line
-        self._fill_management(draft, line, parsed)
-
-    def _fill_management(self, draft: Draft, line: Line, parsed: Parsed) -> None:
-        if parsed.device and parsed.device != "link":
-            draft.put("management.nic", parsed.device, line, line.value("--device"))
-        if line.given("--onboot") and parsed.onboot.lower() not in ("yes", "on", "true", "1"):
-            draft.error(line, "the management network is always up", "Leave out --onboot.", line.value("--onboot"))
-        if line.given("--vlanid"):
-            word = line.value("--vlanid")
-            draft.put("management.vlan", whole(draft, line, word.text, "--vlanid"), line, word)
-        if line.given("--bridge"):
-            draft.put("management.bridge", parsed.bridge, line, line.value("--bridge"))
-        if parsed.nameserver:
-            for name in parsed.nameserver.split(","):
-                draft.append("management.dns", name.strip(), line, line.value("--nameserver"))
-        self._fill_address(draft, line, parsed)
-
-    def _fill_address(self, draft: Draft, line: Line, parsed: Parsed) -> None:
-        method = parsed.bootProto if line.given("--bootproto") else "dhcp"
-        if method not in ("dhcp", "static"):
-            draft.error(line, f"{method!r} is no way to get an address", "Write --bootproto=dhcp or =static.",
-                        line.value("--bootproto"))  # fmt: skip
-        elif method == "dhcp":
-            for option in ("--ip", "--netmask", "--gateway"):
-                if line.given(option):
-                    draft.error(line, f"{option} is for a static address, but the address comes by DHCP",
-                                f"Write --bootproto=static, or leave out {option}.", line.given(option))  # fmt: skip
-            draft.put("management.address.method", "dhcp", line, line.value("--bootproto"))
-        elif missing := [option for option in ("--ip", "--netmask") if not line.given(option)]:
-            for option in missing:
-                draft.error(line, f"a static address needs {option}",
-                            "As in: --bootproto=static --ip=192.0.2.10 --netmask=255.255.255.0")  # fmt: skip
-        else:
-            address = _address(draft, line, parsed.ip)
-            prefix = _prefix(draft, line, parsed.netmask)
-            if address and prefix is not None:
-                draft.put("management.address.method", "static", line, line.value("--bootproto"))
-                draft.put("management.address.address", f"{address}/{prefix}", line, line.value("--ip"))
-                if parsed.gateway:
-                    draft.put("management.address.gateway", parsed.gateway, line, line.value("--gateway"))
+        _fill(draft, line)
 
 
-def _address(draft: Draft, line: Line, text: str) -> str:
-    try:
-        return str(ipaddress.IPv4Address(text))
-    except ValueError:
-        hint = "Write the mask as --netmask=255.255.255.0." if "/" in text else "Write four numbers, as in 192.0.2.10."
-        draft.error(line, f"{text!r} is not an IPv4 address", hint, line.value("--ip"))
-        return ""
-
-
-def _prefix(draft: Draft, line: Line, text: str) -> int | None:
-    """The prefix length of a mask. ``ipaddress`` would also take a host mask (0.0.0.255) and a bare number."""
-    try:
-        bits = f"{int(ipaddress.IPv4Address(text)):032b}"
-    except ValueError:
-        bits = "01"
-    if "01" in bits or bits[0] == "0":
-        draft.error(line, f"{text!r} is not a network mask", "As in 255.255.255.0.", line.value("--netmask"))
-        return None
-    return bits.count("1")
+def _fill(draft: Draft, line: Line, base: Path | None = None) -> None:
+    command = command_named(line.words[0].text)
+    assert command
+    fill_options(draft, line, command, base_of(draft, command) if base is None else base)
 
 
 class Zeroth_IgnoreDisk(Filling, F34_IgnoreDisk):
     """ignoredisk"""
 
+    def _getParser(self) -> KSOptionParser:  # noqa: N802
+        parser = super()._getParser()
+        parser.add_argument("--alternatives", version=RHEL10, help="Tried when the first matches none.")
+        return parser
+
+    def parse(self, args: list[str]) -> Parsed:
+        """Unlike stock kickstart's, which wants one of its options, this takes several."""
+        return self.op.parse_args(args=args, lineno=self.lineno)
+
     def fill(self, draft: Draft, line: Line, parsed: Parsed) -> None:
-        """Set ``disk.select``."""
-        _select(draft, line, "--only-use", self.onlyuse)
+        """Set ``disk.select``, ``disk.alternatives`` and ``disk.ignore``."""
+        if len(line.words) == 1:
+            draft.error(line, "ignoredisk says nothing", "As in: ignoredisk --only-use=sda")
+        _fill(draft, line)
 
 
 class Zeroth_ClearPart(Filling, F28_ClearPart):
     """clearpart"""
 
     def fill(self, draft: Draft, line: Line, parsed: Parsed) -> None:
-        """Set ``disk.wipe``, and ``disk.select`` when a drive is named."""
+        """Set ``disk.wipe``, or ``disk.wipe_disks`` when drives are named."""
         if not line.given("--all"):
             draft.error(
                 line, "only --all is a consent to erase the disk", "Write clearpart --all, or leave the line out."
@@ -219,28 +232,10 @@ class Zeroth_ClearPart(Filling, F28_ClearPart):
             return
         if self.disklabel not in ("", "gpt"):
             draft.error(line, "the disk label is always gpt", "Leave out --disklabel.", line.value("--disklabel"))
-        draft.put("disk.wipe", True, line)
         if line.given("--drives"):
-            _select(draft, line, "--drives", self.drives)
-
-
-def _select(draft: Draft, line: Line, option: str, names: list[str]) -> None:
-    word = line.value(option)
-    if len(names) != 1:
-        draft.error(
-            line, f"{option} must name one disk, not {len(names)}", "zeroth installs on one disk for now.", word
-        )
-        return
-    name = names[0]
-    if "=" not in name and name not in ("only", "smallest", "largest") and not name.startswith("/"):
-        # Kickstart names devices without /dev.
-        name = f"/dev/{name}"
-    before = draft.data.get("disk", {}).get("select", name)
-    if before != name:
-        draft.error(
-            line, f"two disks are named: {before} and {name}", "Name the same disk in ignoredisk and clearpart.", word
-        )
-    draft.put("disk.select", name, line, word)
+            _fill(draft, line)
+        else:
+            draft.put("disk.wipe", True, line)
 
 
 class Zeroth_ZeroMbr(Filling, F9_ZeroMbr):
@@ -264,16 +259,24 @@ CLASSES: dict[str, type[Filling]] = {
     "halt": Zeroth_Reboot,
     "ignoredisk": Zeroth_IgnoreDisk,
     "keyboard": Zeroth_Keyboard,
+    "lang": Zeroth_Lang,
+    "logging": Zeroth_Logging,
     "network": Zeroth_Network,
-    "onfailure": Zeroth_OnFailure,
     "poweroff": Zeroth_Reboot,
     "reboot": Zeroth_Reboot,
-    "reinstall": Zeroth_Reinstall,
     "rootpw": Zeroth_RootPw,
+    "services": Zeroth_Services,
     "shutdown": Zeroth_Reboot,
     "sshkey": Zeroth_SshKey,
+    "timesource": Zeroth_Timesource,
     "timezone": Zeroth_Timezone,
-    "xen": Zeroth_Xen,
+    "user": Zeroth_User,
     "zerombr": Zeroth_ZeroMbr,
+    **OWN_CLASSES,
 }
-DATA_CLASSES: dict[str, type[Any]] = {"NetworkData": Zeroth_NetworkData, "SshKeyData": Zeroth_SshKeyData}
+DATA_CLASSES: dict[str, type[Any]] = {
+    "NetworkData": Zeroth_NetworkData,
+    "SshKeyData": Zeroth_SshKeyData,
+    "TimesourceData": Zeroth_TimesourceData,
+    "UserData": Zeroth_UserData,
+}

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterable
 from dataclasses import asdict
 from typing import Any
 
+from zeroth.spec.document import Path
 from zeroth.spec.kickstart.words import Line, Word
 from zeroth.spec.problems import FILE, MOST, Problem, Severity, Span
 
@@ -20,31 +22,41 @@ class Draft:
         self.marks: list[tuple[tuple[str | int, ...], Span]] = []
         self.problems: list[Problem] = []
         self.unsure: set[str] = set()
+        self.keys: list[tuple[str, str, Line, Word]] = []
+        """ssh keys of users, whose lines may come later: user, key, and where it stands."""
 
-    def put(self, path: str, value: object, line: Line, word: Word | None = None) -> None:
-        """Set a field (``management.vlan``) and note where it was written: at a word, or the line's command."""
-        *parents, last = path.split(".")
-        target = self.data
-        for depth, name in enumerate(parents, 1):
-            if name not in target:
-                target[name] = {}
-                self._mark(tuple(parents[:depth]), line)
+    def put(self, path: str | Path, value: object, line: Line, word: Word | None = None) -> None:
+        """Set a field (``management.vlan``) and note where it was written: at a word, or the line's command.
+
+        :param path: with dots, or as a tuple; a list position that is one past the end makes the list longer.
+        """
+        parts = tuple(path.split(".")) if isinstance(path, str) else path
+        target: Any = self.data
+        for depth, (name, after) in enumerate(itertools.pairwise(parts), 1):
+            if name not in (range(len(target)) if isinstance(target, list) else target):
+                _set(target, name, [] if isinstance(after, int) else {})
+                self._mark(parts[:depth], line)
             target = target[name]
-        target[last] = value
-        self._mark((*parents, last), line, word)
+        _set(target, parts[-1], value)
+        self._mark(parts, line, word)
 
-    def append(self, path: str, value: object, line: Line, word: Word) -> None:
+    def get(self, *path: str | int) -> Any:  # noqa: ANN401 - JSON
+        """What stands at a place; None when nothing does."""
+        found: Any = self.data
+        for name in path:
+            if name not in (range(len(found)) if isinstance(found, list) else found):
+                return None
+            found = found[name]
+        return found
+
+    def next(self, *path: str | int) -> Path:
+        """The place of a new item at the end of a list."""
+        return (*path, len(self.get(*path) or ()))
+
+    def append(self, path: str | Path, value: object, line: Line, word: Word) -> None:
         """Add to a field that is a list."""
-        *parents, last = path.split(".")
-        target = self.data
-        for name in parents:
-            target = target.get(name, {})
-        if last not in target:
-            self.put(path, [], line)
-            self.append(path, value, line, word)
-            return
-        target[last].append(value)
-        self._mark((*parents, last, len(target[last]) - 1), line, word)
+        parts = path.split(".") if isinstance(path, str) else path
+        self.put(self.next(*parts), value, line, word)
 
     def error(self, line: Line, message: str, hint: str = "", word: Word | None = None) -> None:
         """Note a problem, at a word or at the line's command; of very many, a few more than are reported."""
@@ -70,6 +82,13 @@ class Draft:
 
     def _mark(self, path: tuple[str | int, ...], line: Line, word: Word | None = None) -> None:
         self.marks.append((path, span(line, word)))
+
+
+def _set(target: Any, name: str | int, value: object) -> None:  # noqa: ANN401 - JSON
+    if isinstance(target, list) and name == len(target):
+        target.append(value)
+    else:
+        target[name] = value
 
 
 def span(line: Line, word: Word | None = None) -> Span:

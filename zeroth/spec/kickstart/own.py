@@ -10,11 +10,12 @@ from pykickstart.options import KSOptionParser
 from pykickstart.version import RHEL10
 
 from zeroth.spec.kickstart.draft import Draft
-from zeroth.spec.kickstart.filling import Filling, Parsed, whole
-from zeroth.spec.kickstart.vocabulary import Command, command_named
+from zeroth.spec.kickstart.entries import Command
+from zeroth.spec.kickstart.filling import Filling, Parsed, base_of, fill_options, whole
+from zeroth.spec.kickstart.vocabulary import command_named
 from zeroth.spec.kickstart.words import Line
 
-__all__ = ["Own", "Zeroth_OnFailure", "Zeroth_Reinstall", "Zeroth_Xen"]
+__all__ = ["OWN_CLASSES", "Own"]
 
 # The names follow pykickstart, see commands.py.
 # ruff: noqa: N801
@@ -51,6 +52,13 @@ class Own(Filling, KickstartCommand):
         """What the options said."""
         parsed: argparse.Namespace = self.op.parse_args(args=args, lineno=self.lineno)
         return parsed
+
+    def fill(self, draft: Draft, line: Line, parsed: Parsed) -> None:
+        """Set what the options name."""
+        if len(line.words) == 1:
+            draft.error(line, f"{self.command} says nothing", f"As in: {self.words.example}")
+            return
+        fill_options(draft, line, self.words, base_of(draft, self.words))
 
 
 class Zeroth_Xen(Own):
@@ -97,3 +105,106 @@ class Zeroth_Reinstall(Own):
     def fill(self, draft: Draft, line: Line, parsed: Parsed) -> None:
         """Set ``reinstall``."""
         draft.put("reinstall", True, line)
+
+
+class Zeroth_Mirror(Own):
+    """mirror"""
+
+    command = "mirror"
+
+    def fill(self, draft: Draft, line: Line, parsed: Parsed) -> None:
+        """Set ``disk.layout`` and ``disk.mirror_with``."""
+        draft.put("disk.layout", "mirror", line)
+        fill_options(draft, line, self.words, ("disk",))
+
+
+class Zeroth_LocalSr(Own):
+    """localsr"""
+
+    command = "localsr"
+
+
+class Zeroth_Sr(Own):
+    """sr"""
+
+    command = "sr"
+
+
+class Zeroth_Sriov(Own):
+    """sriov"""
+
+    command = "sriov"
+
+
+class Zeroth_Vf(Own):
+    """vf"""
+
+    command = "vf"
+
+    def fill(self, draft: Draft, line: Line, parsed: Parsed) -> None:
+        """Add to ``sriov.settings`` of the card."""
+        nic = line.value("--nic")
+        cards = [card.get("nic") for card in draft.get("sriov") or ()]
+        if not line.given("--nic") or nic.text not in cards:
+            draft.error(line, "no sriov line before this one is for the same NIC",
+                        "Write sriov --nic=NIC --functions=NUMBER first.", nic)  # fmt: skip
+            return
+        base = draft.next("sriov", cards.index(nic.text), "settings")
+        draft.put(base, {}, line)
+        if line.given("--range"):
+            first, dash, last = parsed.range.partition("-")
+            for name, text in (("first", first), *((("last", last),) if dash else ())):
+                draft.put((*base, name), whole(draft, line, text, "--range"), line, line.value("--range"))
+        fill_options(draft, line, self.words, base)
+
+
+class Zeroth_Proxy(Own):
+    """proxy"""
+
+    command = "proxy"
+
+
+class Zeroth_Power(Own):
+    """power"""
+
+    command = "power"
+
+
+class Zeroth_Pool(Own):
+    """pool"""
+
+    command = "pool"
+
+    def fill(self, draft: Draft, line: Line, parsed: Parsed) -> None:
+        """Set ``pool``."""
+        if bool(parsed.create) == bool(parsed.join):
+            draft.error(line, "pool takes --create or --join, one of the two", f"As in: {self.words.example}")
+            return
+        draft.put("pool.action", "create" if parsed.create else "join", line)
+        fill_options(draft, line, self.words, ("pool",))
+
+
+class Zeroth_Webhook(Own):
+    """webhook"""
+
+    command = "webhook"
+
+
+class Zeroth_Upgrade(Own):
+    """upgrade"""
+
+    command = "upgrade"
+
+    def fill(self, draft: Draft, line: Line, parsed: Parsed) -> None:
+        """Set ``mode``."""
+        draft.put("mode", "upgrade", line)
+        fill_options(draft, line, self.words, ())
+
+
+OWN_CLASSES: dict[str, type[Own]] = {
+    cls.command: cls
+    for cls in (
+        Zeroth_LocalSr, Zeroth_Mirror, Zeroth_OnFailure, Zeroth_Pool, Zeroth_Power, Zeroth_Proxy, Zeroth_Reinstall,
+        Zeroth_Sr, Zeroth_Sriov, Zeroth_Upgrade, Zeroth_Vf, Zeroth_Webhook, Zeroth_Xen,
+    )
+}  # fmt: skip

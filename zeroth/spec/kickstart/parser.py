@@ -16,12 +16,14 @@ from pykickstart.base import KickstartHandler
 from pykickstart.errors import KickstartError, KickstartWarning
 from pykickstart.handlers.rhel10 import RHEL10Handler
 from pykickstart.parser import KickstartParser, PutBackIterator
+from pykickstart.sections import Section
 from pykickstart.version import RHEL10
 
 from zeroth.spec.kickstart.commands import CLASSES, DATA_CLASSES
 from zeroth.spec.kickstart.draft import Draft
-from zeroth.spec.kickstart.filling import Filling
-from zeroth.spec.kickstart.vocabulary import COMMANDS, INSTEAD, SECTIONS, Command, command_named
+from zeroth.spec.kickstart.entries import Command
+from zeroth.spec.kickstart.filling import Filling, fill_options
+from zeroth.spec.kickstart.vocabulary import COMMANDS, HOOKS, INSTEAD, SECTIONS, command_named
 from zeroth.spec.kickstart.words import Line, Word, cut
 from zeroth.spec.problems import closest
 
@@ -31,9 +33,11 @@ __all__ = ["read"]
 # grows with the square of a word's length).
 _MOST_COMMANDS = 1000
 _LONGEST_LINE = 16384
+_BAR = "|"
+_HOOK_TAGS = tuple(name for hook in HOOKS for name in hook.names)
 _NAMES = [name for command in COMMANDS for name in command.names]
-# rootpw's words are secret; no message repeats one.
-_SECRET = ("rootpw",)
+# No message repeats a word of these.
+_SECRET: tuple[str, ...] = tuple(name for command in COMMANDS if command.secret for name in command.names)
 
 
 class ZerothHandler(KickstartHandler):
@@ -49,6 +53,33 @@ class ZerothHandler(KickstartHandler):
             self.registerData(name, data)
 
 
+class HookSection(Section):
+    """A program; :meth:`ZerothParser._sift` puts a bar before each of its lines, so that nothing in it is taken for
+    kickstart.
+    """
+
+    allLines = True  # noqa: N815 - pykickstart's name
+
+    def __init__(self, parser: ZerothParser, hook: Command) -> None:
+        super().__init__(parser.handler)
+        self.sectionOpen = hook.names[0]
+        self._parser, self._hook = parser, hook
+        self._lines: list[str] = []
+        self._number = 0
+
+    def handleHeader(self, lineno: int, args: list[str]) -> None:  # noqa: N802 - pykickstart's
+        """Note where it begins."""
+        self._number, self._lines = lineno, []
+
+    def handleLine(self, line: str) -> None:  # noqa: N802 - pykickstart's name
+        """Keep a line of the program."""
+        self._lines.append(line.removeprefix(_BAR))
+
+    def finalize(self) -> None:
+        """Add to ``hooks``."""
+        self._parser.add_hook(self._number, self._hook, "".join(self._lines))
+
+
 class ZerothParser(KickstartParser):
     """Reads a text into a :class:`Draft`, going on after errors."""
 
@@ -60,8 +91,10 @@ class ZerothParser(KickstartParser):
         self._too_many_commands = False
 
     def setupSections(self) -> None:  # noqa: N802 - pykickstart's name
-        """No section is supported yet; :meth:`_sift` refuses them. One that is will be registered here."""
+        """The hooks; :meth:`_sift` refuses what else there is."""
         self._sections: dict[str, Any] = {}
+        for hook in HOOKS:
+            self.registerSection(HookSection(self, hook))
 
     def read(self, text: str) -> Draft:
         """Read a whole file."""
@@ -90,6 +123,21 @@ class ZerothParser(KickstartParser):
             self._parse(line, command, args)
         if len(self.draft.problems) > before:
             self.draft.unsure.update(command.fields)
+
+    def add_hook(self, number: int, hook: Command, script: str) -> None:
+        """Check a hook's options and keep it."""
+        line, before = self._lines[number], len(self.draft.problems)
+        if self.draft.full or not self._check_words(line, hook):
+            return
+        base = self.draft.next("hooks")
+        self.draft.put((*base, "stage"), hook.names[0].removeprefix("%"), line)
+        if script.strip():
+            self.draft.put((*base, "script"), script, line)
+        elif not line.given("--url"):
+            self.draft.error(line, f"the section {hook.names[0]} is empty", "Write the program, or leave it out.")
+        fill_options(self.draft, line, hook, base)
+        if len(self.draft.problems) > before:
+            self.draft.unsure.update(hook.fields)
 
     def _parse(self, line: Line, command: Command, args: list[str]) -> None:
         with warnings.catch_warnings(record=True) as caught:
@@ -138,7 +186,8 @@ class ZerothParser(KickstartParser):
         """Every word is an option of ours with or without a value as it should be, or the argument."""
         before = len(self.draft.problems)
         accepted = {option.name: option for option in command.options}
-        stock = {text for action in self.handler.commands[command.names[0]].op._actions  # noqa: SLF001
+        known = self.handler.commands.get(command.names[0])
+        stock = {text for action in (known.op._actions if known else ())  # noqa: SLF001
                  for text in action.option_strings}  # fmt: skip
         seen: set[str] = set()
         arguments: list[Word] = []
@@ -199,7 +248,7 @@ class ZerothParser(KickstartParser):
             message = f"{cmd} takes one argument, not {len(arguments)}"
         else:
             hint = "Options begin with two hyphens." if command.options else f"Write {cmd} alone."
-            message = f"{cmd}: unexpected word {extra.text!r}"
+            message = f"{cmd}: unexpected word" + ("" if cmd in _SECRET else f" {extra.text!r}")
         self.draft.error(line, message, hint, extra)
 
     def _explain(self, line: Line, command: Command, message: str) -> None:
@@ -221,20 +270,20 @@ class ZerothParser(KickstartParser):
         section: Line | None = None
         for number, text in enumerate(lines, 1):
             tag = text.split()[0] if text.strip() else ""
-            if section:
-                if tag == "%end":
-                    section = None
-                elif tag in SECTIONS:
-                    self._unterminated(section)
-                    section = self._refuse_section(number, text, tag)
-                kept.append("\n")
+            if section and tag != "%end" and tag not in SECTIONS:
+                kept.append(_BAR + text if kept[section.number - 1].strip() else "\n")
+            elif section and tag == "%end":
+                kept.append("%end\n" if kept[section.number - 1].strip() else "\n")
+                section = None
             elif tag.startswith("%"):
-                section = self._refuse_section(number, text, tag)
-                kept.append("\n")
+                if section:
+                    self._unterminated(section, kept)
+                kept.append(self._sifted(number, text) if tag in _HOOK_TAGS else "\n")
+                section = self._section(number, text, tag)
             else:
                 kept.append(self._sifted(number, text))
         if section:
-            self._unterminated(section)
+            self._unterminated(section, kept)
         return kept
 
     def _sifted(self, number: int, text: str) -> str:
@@ -282,10 +331,12 @@ class ZerothParser(KickstartParser):
         if command:
             self.draft.unsure.update(command.fields)
 
-    def _refuse_section(self, number: int, text: str, tag: str) -> Line | None:
-        """Report a section; returns where it began, so that its body is passed over."""
+    def _section(self, number: int, text: str, tag: str) -> Line | None:
+        """Where a section begins; one that is not a hook is reported."""
         start = text.index(tag) + 1
         line = Line(number, (Word(tag, start, start + len(tag)),))
+        if tag in _HOOK_TAGS:
+            return line
         if tag == "%end":
             self.draft.error(line, "%end without a section", "Leave it out.")
             return None
@@ -293,23 +344,45 @@ class ZerothParser(KickstartParser):
             self.draft.error(line, f"{tag} is not supported: an answer is one file", "Put the lines here instead.")
             return None
         if tag in SECTIONS:
-            self.draft.error(line, f"the section {tag} is not supported yet", "Leave it out, up to its %end.")
+            self.draft.error(line, f"the section {tag} is not supported", "Leave it out, up to its %end.")
             return line
         meant = closest(tag, [*SECTIONS, "%end"])
         self.draft.error(line, f"unknown section {tag}", f"Did you mean {meant}?" if meant else "Leave it out.")
         return line
 
-    def _unterminated(self, section: Line) -> None:
+    def _unterminated(self, section: Line, kept: list[str]) -> None:
+        kept[section.number - 1 :] = ["\n"] * (len(kept) - section.number + 1)
+        self.draft.unsure.add("hooks")
         self.draft.error(
             section, f"the section {section.words[0].text} does not end with %end", "Write %end after it."
         )
 
     def _finish(self) -> None:
-        wiped = self.draft.data.get("disk", {}).get("wipe") or "disk" in self.draft.unsure
+        self._give_keys()
+        self._choose_disk()
+        disk = self.draft.data.get("disk", {})
+        wiped = disk.get("wipe_disks") or disk.get("wipe") or "disk" in self.draft.unsure
         zerombr = self._first.get(id(self.handler.commands["zerombr"]))
         if zerombr and not wiped:
             self.draft.error(zerombr, "zerombr alone is no consent to erase the disk",
                              "Write clearpart --all too, or leave zerombr out.")  # fmt: skip
+
+    def _give_keys(self) -> None:
+        users = [user.get("name") for user in self.draft.get("users") or ()]
+        for user, key, line, word in self.draft.keys:
+            if user in users:
+                self.draft.append(("users", users.index(user), "ssh_keys"), key, line, word)
+            else:
+                hint = "Write --username=root, or a user line for the account."
+                self.draft.error(line, f"there is no user {user!r}", hint, line.value("--username"))
+
+    def _choose_disk(self) -> None:
+        """The one drive that may be erased is the one to install on, when nothing else says which."""
+        disk = self.draft.get("disk") or {}
+        drives = disk.get("wipe_disks") or []
+        line = self._first.get(id(self.handler.commands["clearpart"]))
+        if line and len(drives) == 1 and not set(disk) & {"select", "alternatives", "layout"}:
+            self.draft.put("disk.select", drives[0], line, line.value("--drives"))
 
 
 def _glued_comment(raw: str, word: str) -> bool:

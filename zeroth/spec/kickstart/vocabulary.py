@@ -5,47 +5,22 @@ The reader takes the accepted options from here, the reference page is made from
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from zeroth.spec.kickstart.entries import Command, Kind, Option
+from zeroth.spec.kickstart.vocabulary_own import HOOKS, OWN
 
-__all__ = ["COMMANDS", "INSTEAD", "LANGUAGE_VERSION", "SECTIONS", "Command", "Option", "command_named"]
+__all__ = ["COMMANDS", "HOOKS", "INSTEAD", "LANGUAGE_VERSION", "SECTIONS", "Command", "Option", "command_named"]
 
 LANGUAGE_VERSION = 1
 
 
-@dataclass(frozen=True)
-class Option:
-    """One option of a command.
-
-    :param value: what to write after ``=``; empty for a switch.
-    """
-
-    name: str
-    help: str
-    value: str = ""
-
-
-@dataclass(frozen=True)
-class Command:
-    """One command.
-
-    :param names: all of them mean the same command object in the parser (``reboot``, ``poweroff``, ...).
-    :param argument: what to write besides options; empty for nothing.
-    :param fields: the top-level HostSpec fields that it sets.
-    :param own: ours, not part of stock kickstart.
-    :param repeats: may stand in more than one line.
-    """
-
-    names: tuple[str, ...]
-    help: str
-    example: str
-    fields: tuple[str, ...]
-    options: tuple[Option, ...] = ()
-    argument: str = ""
-    own: bool = False
-    repeats: bool = False
-
-
 COMMANDS: tuple[Command, ...] = (
+    Command(
+        ("lang",),
+        "The locale, `C.UTF-8` unless told. Once.",
+        "lang en_GB.UTF-8",
+        ("locale",),
+        argument="LOCALE",
+    ),
     Command(
         ("keyboard",),
         "The keyboard layout of the console, `us` unless told. Once.",
@@ -65,6 +40,20 @@ COMMANDS: tuple[Command, ...] = (
         argument="ZONE",
     ),
     Command(
+        ("timesource",),
+        "Where the time comes from: one server or pool a line. Servers that DHCP names are used as well.",
+        "timesource --ntp-server=ntp1.example.com",
+        ("ntp",),
+        (
+            Option("--ntp-server", "A server.", "SERVER"),
+            Option("--ntp-pool", "A name that stands for several servers.", "NAME"),
+            Option("--ntp-disable", "The clock is left alone.", field="enabled", kind=Kind.OFF),
+            Option("--no-dhcp", "Servers that DHCP names are not used. Ours.", field="from_dhcp", kind=Kind.OFF),
+        ),
+        base="ntp",
+        repeats=True,
+    ),
+    Command(
         ("rootpw",),
         "The password of root. Once. Without it, there must be an `sshkey`.",
         "rootpw --iscrypted $y$j9T$...",
@@ -78,28 +67,47 @@ COMMANDS: tuple[Command, ...] = (
     ),
     Command(
         ("sshkey",),
-        "A public key with which root may log in over ssh. May be repeated, one key a line. Quote the key.",
+        "A public key with which a user may log in over ssh. May be repeated, one key a line. Quote the key.",
         'sshkey --username=root "ssh-ed25519 AAAA... admin@example.com"',
-        ("root",),
-        (Option("--username", "Whose key: `root` is the only account there is. Required.", "root"),),
+        ("root", "users"),
+        (Option("--username", "Whose key: `root`, or the name in a `user` line. Required.", "NAME"),),
         argument='"KEY"',
         repeats=True,
     ),
     Command(
+        ("user",),
+        "A further account of domain 0, one a line. It needs a password or an `sshkey`.",
+        'user --name=alice --gecos="Alice Example" --groups=sudo --iscrypted --password=$y$j9T$...',
+        ("users",),
+        (
+            Option("--name", "The account's name. Required.", "NAME", "name"),
+            Option("--gecos", "The person's name.", '"NAME"', "gecos"),
+            Option("--groups", "Only `sudo`: may become root.", "sudo"),
+            Option("--password", "The password; it is hashed before anything is stored.", "PASSWORD"),
+            Option("--iscrypted", "What `--password` gives is a hash."),
+            Option("--plaintext", "What `--password` gives is the password itself (also when not told)."),
+            Option("--lock", "No password: only ssh keys open the account."),
+            Option("--shell", "The login shell, `/bin/bash` unless told.", "PATH", "shell"),
+        ),
+        base="users[]",
+        repeats=True,
+    ),
+    Command(
         ("network",),
-        "The management network, and the host name. One line for the network; the host name may stand in a line "
-        "of its own.",
+        "A network, and the host name. The line without `--name` describes the management network; the host name may "
+        "stand in a line of its own. Each line with `--name` is a further network, a bridge of its own.",
         "network --device=52:54:00:12:34:56 --bootproto=static --ip=192.0.2.10 --netmask=255.255.255.0 "
         "--gateway=192.0.2.1 --nameserver=192.0.2.53 --hostname=xen1.example.com",
-        ("hostname", "management"),
+        ("hostname", "management", "networks"),
         (
             Option(
                 "--device",
-                "The NIC: a MAC address, a kernel name, or `link` for the only one with a link (which is also what "
-                "happens when the option is left out).",
+                "The NIC: a MAC address, a kernel name, a bond, or `link` for the only one with a link (also when "
+                "the option is left out).",
                 "NIC",
             ),
-            Option("--bootproto", "How the address comes: `dhcp` (unless told) or `static`.", "dhcp|static"),
+            Option("--bootproto", "How the IPv4 address comes: `dhcp` (of the management network, unless told) or "
+                   "`static`.", "dhcp|static"),
             Option("--ip", "The IPv4 address; needs `--bootproto=static` and `--netmask`.", "ADDRESS"),
             Option("--netmask", "As in `255.255.255.0`.", "MASK"),
             Option("--gateway", "The default route; with a static address.", "ADDRESS"),
@@ -107,6 +115,22 @@ COMMANDS: tuple[Command, ...] = (
             Option("--hostname", "The host's name, with or without its domain. Required.", "NAME"),
             Option("--vlanid", "802.1Q tag of the management traffic, 1 to 4094.", "TAG"),
             Option("--bridge", "Name of the Open vSwitch bridge to make, `xenbr0` unless told. Ours.", "NAME"),
+            Option("--mtu", "Bytes, 1280 to 9216.", "BYTES", "mtu", Kind.NUMBER),
+            Option("--noipv4", "No IPv4 address."),
+            Option("--ipv6", "`auto` (from router advertisements), `dhcp`, or an address with its prefix length; none "
+                   "unless told.", "ADDRESS"),
+            Option("--ipv6gateway", "The default route of IPv6; with an address.", "ADDRESS"),
+            Option("--noipv6", "No IPv6 address: so it is in any case."),
+            Option("--ipv4-dns-search", "Domains in which bare names are looked for, with commas; needs `--device`.",
+                   "DOMAIN,..."),
+            Option("--bondslaves", "The NICs of a bond, with commas; `--device` is then the bond's name, which a "
+                   "further network may name as its `--device` too.", "NIC,..."),
+            Option("--bondopts", "Of a bond: `mode=active-backup`, `balance-slb` or `lacp`; with LACP also "
+                   "`lacp_rate=slow` or `fast`, `hashing=tcpudp_ports` or `src_mac`, `fallback=yes` or `no`.",
+                   "NAME=VALUE,..."),
+            Option("--name", "Of a further network: what it is called. Ours.", "NAME", "name"),
+            Option("--purpose", "Of a further network: `storage`, `migration`, `guests`, or several. Ours.",
+                   "PURPOSE,...", "purposes", Kind.LIST),
             Option("--onboot", "Only `yes`: the management network is always up.", "yes"),
             Option("--activate", "Changes nothing: the management network is always up."),
         ),
@@ -117,14 +141,22 @@ COMMANDS: tuple[Command, ...] = (
         "Which disk to install on. Once. Without it the machine must have exactly one disk.",
         "ignoredisk --only-use=disk/by-id/nvme-EXAMPLE_1234",
         ("disk",),
-        (
+        base="disk",
+        options=(
             Option(
                 "--only-use",
                 "The disk: a name (`sda`), a path (`/dev/disk/by-id/...`, or `disk/by-id/...`), one of `serial=`, "
                 "`wwn=`, `id=`, `model=` with a value in which `*` and `?` may stand, or `only`, `smallest`, "
-                "`largest`. Exactly one disk must match.",
+                "`largest`. `ssd & size>=400G & smallest` is several of these at once. Exactly one disk must match "
+                "(of a `mirror` without `--with`: two).",
                 "DISK",
+                "select",
+                Kind.DISK,
             ),
+            Option("--alternatives", "Disks that are tried in this order when that matches none. Ours.", "DISK,...",
+                   "alternatives", Kind.DISKS),
+            Option("--drives", "Disks that are left out of consideration and never touched.", "DISK,...", "ignore",
+                   Kind.DISKS),
         ),
     ),
     Command(
@@ -132,10 +164,12 @@ COMMANDS: tuple[Command, ...] = (
         "The consent to erase the disk that is installed on. Once. Without it only an empty disk is taken.",
         "clearpart --all --initlabel",
         ("disk",),
-        (
+        base="disk",
+        options=(
             Option("--all", "Everything on the disk may be erased. Required."),
-            Option("--drives", "The disk, written as in `ignoredisk --only-use`; the same one where both are given.",
-                   "DISK"),
+            Option("--drives", "The consent is for these disks alone, written as in `ignoredisk --only-use`. One disk "
+                   "alone is also the one to install on, when nothing else says which.", "DISK,...", "wipe_disks",
+                   Kind.DISKS),
             Option("--initlabel", "Changes nothing: the disk gets a new GPT in any case."),
             Option("--disklabel", "Only `gpt`.", "gpt"),
         ),
@@ -189,12 +223,36 @@ COMMANDS: tuple[Command, ...] = (
         ("reinstall",),
         own=True,
     ),
+    Command(
+        ("services",),
+        "Units of systemd that the host starts at boot, or does not. Once.",
+        "services --enabled=ssh --disabled=open-iscsi",
+        ("services",),
+        (
+            Option("--enabled", "Units, with commas.", "UNIT,...", "enable", Kind.LIST),
+            Option("--disabled", "Units, with commas.", "UNIT,...", "disable", Kind.LIST),
+        ),
+        base="services",
+    ),
+    Command(
+        ("logging",),
+        "A syslog server that is told how the installation goes, one a line.",
+        "logging --host=log.example.com --protocol=tls",
+        ("notify",),
+        (
+            Option("--host", "The server. Required.", "SERVER", "server"),
+            Option("--port", "514 unless told, with TLS 6514.", "NUMBER", "port", Kind.NUMBER),
+            Option("--protocol", "`udp` (unless told), `tcp` or `tls`. Ours.", "PROTOCOL", "protocol"),
+        ),
+        base="notify.syslog[]",
+        repeats=True,
+    ),
+    *OWN,
 )  # fmt: skip
 
 # Why a word of stock kickstart is refused, and what to write instead.
 _LAYOUT = "There is one disk layout; ignoredisk and clearpart say which disk, and that it may be erased."
 _IMAGE = "The installer writes the image that it was started from: leave the line out."
-_NOT_YET = "Leave it out and set it on the installed host."
 INSTEAD: dict[str, str] = {
     **dict.fromkeys(("autopart", "part", "partition", "volgroup", "logvol", "raid", "btrfs", "mount"), _LAYOUT),
     **dict.fromkeys(
@@ -203,13 +261,9 @@ INSTEAD: dict[str, str] = {
     ),
     **dict.fromkeys(("text", "graphical", "cmdline", "vnc", "rdp"), "The installer asks nothing: leave it out."),
     "bootloader": "Write xen --xen-append=... --dom0-append=... for words on the command lines.",
-    "lang": "The host speaks English (C.UTF-8): leave it out.",
-    "user": "root is the only account there is; use rootpw and sshkey.",
     "sshpw": "Use rootpw and sshkey.",
-    "timesource": _NOT_YET,
-    "services": _NOT_YET,
-    "firewall": _NOT_YET,
-    "logging": _NOT_YET,
+    "firewall": "HostSpec has no firewall: leave it out and set it on the installed host.",
+    "group": "Leave it out; user --groups=sudo makes an administrator.",
     "eula": "Leave it out.",
     "selinux": "The host has no SELinux: leave it out.",
     "skipx": "The host has no X: leave it out.",
@@ -219,9 +273,9 @@ INSTEAD: dict[str, str] = {
 SECTIONS = (
     "%pre", "%pre-install", "%post", "%onerror", "%traceback", "%packages", "%addon", "%anaconda", "%certificate",
 )  # fmt: skip
-"""Sections of stock kickstart; none is supported yet."""
+"""Sections of stock kickstart; those of HOOKS are supported."""
 
 
 def command_named(name: str) -> Command | None:
-    """The command of that name."""
-    return next((command for command in COMMANDS if name in command.names), None)
+    """The command or hook of that name."""
+    return next((command for command in (*COMMANDS, *HOOKS) if name in command.names), None)

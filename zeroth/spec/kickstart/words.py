@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import io
 import shlex
+from collections.abc import Iterable
 from dataclasses import dataclass
 
-__all__ = ["Line", "Word", "cut"]
+__all__ = ["Line", "Word", "cut", "join_list", "split_list"]
 
 
 @dataclass(frozen=True)
@@ -73,3 +74,25 @@ def cut(text: str) -> tuple[Word, ...]:
         words.append(Word(token, start + 1, end + 1))
         start = stop
     return tuple(words)
+
+
+def split_list(text: str) -> list[str]:
+    """The parts of a list with commas; ``\\,`` is a comma and ``\\\\`` a backslash within a part."""
+    parts = [""]
+    escaped = False
+    for char in text:
+        if escaped:
+            parts[-1] += char if char in ",\\" else f"\\{char}"
+        elif char == ",":
+            parts.append("")
+        elif char != "\\":
+            parts[-1] += char
+        escaped = char == "\\" and not escaped
+    if escaped:
+        parts[-1] += "\\"
+    return [part.strip() for part in parts]
+
+
+def join_list(parts: Iterable[object]) -> str:
+    """What :func:`split_list` takes apart again."""
+    return ",".join(str(part).replace("\\", "\\\\").replace(",", "\\,") for part in parts)
