@@ -11,14 +11,10 @@ __all__ = ["NicChoice", "choose_nic"]
 
 @dataclass(frozen=True)
 class NicChoice:
-    """The chosen card, or why there is none.
-
-    :ivar reservation: what the user should know although a card was chosen.
-    """
+    """The chosen card, or why there is none."""
 
     nic: NicFacts | None
     problem: str = ""
-    reservation: str = ""
 
 
 def choose_nic(wanted: str | None, nics: tuple[NicFacts, ...]) -> NicChoice:
@@ -31,20 +27,14 @@ def choose_nic(wanted: str | None, nics: tuple[NicFacts, ...]) -> NicChoice:
         if len(fitting) != 1:
             found = "no network card is" if not fitting else f"{len(fitting)} network cards are"
             return NicChoice(None, f"{found} {wanted}; this machine has {_listed(nics)}")
-        return _with_link_checked(fitting[0])
+        return NicChoice(fitting[0])
     if len(nics) == 1:
-        return _with_link_checked(nics[0])
+        return NicChoice(nics[0])
     linked = [nic for nic in nics if nic.carrier]
     if len(linked) == 1:
         return NicChoice(linked[0])
     which = f"{len(linked)} of them have a link" if linked else "none has a link"
     return NicChoice(None, f"the answer names no network card, and {which}: {_listed(nics)}")
-
-
-def _with_link_checked(nic: NicFacts) -> NicChoice:
-    if nic.carrier:
-        return NicChoice(nic)
-    return NicChoice(nic, reservation=f"{nic.name} ({nic.mac}) has no link: is the cable in?")
 
 
 def _listed(nics: tuple[NicFacts, ...]) -> str:

@@ -8,11 +8,12 @@ from enum import StrEnum
 
 from installer.disks import Verdict
 from installer.image import InstallImage
+from installer.preflight import Check
 from zeroth.deploy.layout import InstallId, Layout, Part
 from zeroth.system.facts import DiskFacts, NicFacts
 from zeroth.system.size import Size
 
-__all__ = ["Action", "ActionKind", "AlreadyApplied", "InstallPlan", "Outcome", "Problem", "Refused"]
+__all__ = ["Action", "ActionKind", "AlreadyApplied", "InstallPlan", "Leg", "Outcome", "Problem", "Refused"]
 
 
 class ActionKind(StrEnum):
@@ -40,6 +41,7 @@ class Action:
 
     :ivar title: the step's name for people.
     :ivar start: first byte on the disk that it may write; ``size`` bytes from there. Both 0 when it writes elsewhere.
+    :ivar disk: the path of that disk; empty when it writes elsewhere.
     """
 
     kind: ActionKind
@@ -47,12 +49,14 @@ class Action:
     start: int
     size: int
     part: Part | None = None
+    disk: str = ""
 
     def as_json(self) -> dict[str, object]:
         """For ``--json``."""
         return {
             "action": self.kind.value,
             "title": self.title,
+            "disk": self.disk or None,
             "partition": int(self.part) if self.part else None,
             "start": self.start,
             "size": self.size,
@@ -60,20 +64,29 @@ class Action:
 
 
 @dataclass(frozen=True)
+class Leg:
+    """One disk that is installed on and started from."""
+
+    disk: DiskFacts
+    layout: Layout
+
+
+@dataclass(frozen=True)
 class InstallPlan:
     """Everything that is needed to install, decided.
 
+    :ivar legs: the disk that is installed on.
     :ivar digest: of the answer.
     :ivar resumes: ``installing`` or ``finishing`` when an interrupted installation goes on; else empty.
     :ivar destroys: what is lost, one phrase each.
+    :ivar checks: the preflight report; nothing in it failed.
     :ivar reservations: what the user should know.
     :ivar boot_menu: the text of GRUB's menu.
     :ivar boot_entries: the texts of the slot's own entries, by file name, in the order to write them.
     :ivar image: None when planned away from the medium.
     """
 
-    disk: DiskFacts
-    layout: Layout
+    legs: tuple[Leg, ...]
     identity: InstallId
     digest: str
     uefi: bool
@@ -84,9 +97,25 @@ class InstallPlan:
     boot_entries: Mapping[str, str]
     actions: tuple[Action, ...]
     verdicts: tuple[Verdict, ...]
+    checks: tuple[Check, ...] = ()
     resumes: str = ""
     destroys: tuple[str, ...] = ()
     reservations: tuple[str, ...] = ()
+
+    @property
+    def disk(self) -> DiskFacts:
+        """The first disk."""
+        return self.legs[0].disk
+
+    @property
+    def layout(self) -> Layout:
+        """The partitions of the first disk."""
+        return self.legs[0].layout
+
+    @property
+    def disks(self) -> tuple[DiskFacts, ...]:
+        """Every disk that is written to."""
+        return tuple(leg.disk for leg in self.legs)
 
     def as_json(self) -> Mapping[str, object]:
         """For ``--json``; holds no secret."""
@@ -114,6 +143,7 @@ class InstallPlan:
             ],
             "actions": [action.as_json() for action in self.actions],
             "disks": [_verdict_json(verdict) for verdict in self.verdicts],
+            "preflight": [check.as_json() for check in self.checks],
         }
 
 
@@ -131,6 +161,7 @@ class Refused:
 
     problems: tuple[Problem, ...]
     verdicts: tuple[Verdict, ...] = ()
+    checks: tuple[Check, ...] = ()
 
     def as_json(self) -> Mapping[str, object]:
         """For ``--json``."""
@@ -138,6 +169,7 @@ class Refused:
             "outcome": "refused",
             "problems": [{"message": problem.message, "hint": problem.hint} for problem in self.problems],
             "disks": [_verdict_json(verdict) for verdict in self.verdicts],
+            "preflight": [check.as_json() for check in self.checks],
         }
 
 

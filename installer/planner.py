@@ -6,8 +6,9 @@ from dataclasses import dataclass
 
 from installer.disks import Choice, choose_disks, resumable_phase
 from installer.image import InstallImage
-from installer.nics import choose_nic
-from installer.plan import Action, ActionKind, AlreadyApplied, InstallPlan, Outcome, Problem, Refused
+from installer.nics import NicChoice, choose_nic
+from installer.plan import Action, ActionKind, AlreadyApplied, InstallPlan, Leg, Outcome, Problem, Refused
+from installer.preflight import Check, check_disk, check_image, check_machine, check_nic, failures, warnings
 from zeroth.deploy.bootmenu import boot_entry, render_boot_menu, render_entries
 from zeroth.deploy.layout import InstallId, Layout, Part, make_layout
 from zeroth.deploy.marker import MARKER_OFFSET, MARKER_SIZE
@@ -15,17 +16,9 @@ from zeroth.errors import UserError
 from zeroth.spec.gaps import gaps
 from zeroth.spec.model import HostSpec
 from zeroth.system.facts import DiskFacts, Facts, NicFacts
-from zeroth.system.size import MIB, Size
 
 __all__ = ["PlanRequest", "plan_installation"]
 
-# What Xen takes for itself and its tables beside domain 0, on a machine of a few GiB; measured with Xen 4.20.
-_XEN_OVERHEAD = 192 * MIB
-_MEMORY_HINT = "Give domain 0 less memory in the answer, or the machine more."
-_WIPE_HINT = (
-    "Check that this is the right disk. If everything on it may be lost, say so in the answer "
-    "(kickstart: `zerombr` and `clearpart --all`; otherwise `disk.wipe: true`, or `disk.wipe_disks` with this disk)."
-)
 _CHOICE_HINT = (
     "Name the disk in the answer: a path under /dev/disk/by-id, serial=, wwn=, model=, or what it is: "
     "ssd, hdd, transport=, size>=, smallest, largest; several with & between them."
@@ -56,23 +49,40 @@ def plan_installation(facts: Facts, request: PlanRequest) -> Outcome:
             return done
     choice = choose_disks(spec.disk, facts.disks)
     nics = choose_nic(spec.management.nic, facts.nics)
-    problems = []
-    if nics.problem:
-        problems.append(Problem(nics.problem, "Name one in the answer, by its MAC address."))
-    problems += _memory_problems(facts, spec)
+    checks = _preflight(facts, request, choice, nics)
     found = gaps(spec)
-    problems += [Problem(str(gap), "Leave it out of the answer.") for gap in found if gap.refused]
-    problems = [*(Problem(text, _CHOICE_HINT) for text in choice.problems), *problems]
-    if not choice.legs:
-        return Refused(tuple(problems), choice.verdicts)
-    disk = choice.legs[0]
-    problems = [*_disk_problems(disk, facts, request, choice.consent), *problems]
-    problems += _image_problems(disk, request.image)
+    problems = [
+        *(Problem(text, _CHOICE_HINT) for text in choice.problems),
+        *(Problem(check.message, check.hint) for check in failures(checks)),
+        *(Problem(str(gap), "Leave it out of the answer.") for gap in found if gap.refused),
+    ]
     if problems or nics.nic is None:
-        return Refused(tuple(problems), choice.verdicts)
-    gapped = (str(gap) for gap in found if not gap.refused)
-    reservations = (nics.reservation, *choice.notes, *_reservations(facts), *gapped)
-    return _install(facts, request, choice, disk, nics.nic, tuple(text for text in reservations if text))
+        return Refused(tuple(problems), choice.verdicts, checks)
+    reservations = (*warnings(checks), *choice.notes, *(str(gap) for gap in found if not gap.refused))
+    return _install(facts, request, choice, checks, nics.nic, reservations)
+
+
+def _preflight(facts: Facts, request: PlanRequest, choice: Choice, nics: NicChoice) -> tuple[Check, ...]:
+    disks: list[Check] = []
+    for disk in choice.legs:
+        allowed = request.spec.disk.wipe or disk.path in choice.consent or resumable_phase(disk, request.digest)
+        disks += check_disk(disk, facts, allowed=bool(allowed))
+    return (
+        *disks,
+        *check_image(_layout(choice), request.image),
+        check_nic(nics.nic, nics.problem),
+        *check_machine(facts, request.spec),
+    )
+
+
+def _layout(choice: Choice) -> Layout | None:
+    """The layout of the disk that is chosen; None when there is none, or it is too small."""
+    if not choice.legs:
+        return None
+    try:
+        return make_layout(choice.legs[0].size, choice.legs[0].logical_sector)
+    except UserError:
+        return None
 
 
 def _already_applied(facts: Facts, digest: str) -> AlreadyApplied | None:
@@ -88,82 +98,15 @@ def _already_applied(facts: Facts, digest: str) -> AlreadyApplied | None:
     return None
 
 
-def _disk_problems(disk: DiskFacts, facts: Facts, request: PlanRequest, consent: frozenset[str]) -> list[Problem]:
-    problems = []
-    if disk.read_only:
-        problems.append(Problem(f"{disk.path} is read-only", "Is it write-protected? Choose another disk."))
-    if disk.unreadable:
-        problems.append(Problem(f"{disk.path} cannot be read: {disk.unreadable}", "Choose another disk."))
-    if disk.in_use:
-        hint = "Free it (unmount, stop the array or volume group), or choose another disk."
-        problems.append(Problem(f"{disk.path} is in use: {'; '.join(disk.in_use)}", hint))
-    if disk.logical_sector == 4096 and facts.firmware.kind == "bios":
-        problems.append(
-            Problem(
-                f"{disk.path} has 4096 byte sectors (4Kn), and BIOS cannot boot from such a disk",
-                "Switch the firmware to UEFI, or choose a disk with 512 byte sectors (512n or 512e).",
-            )
-        )
-    try:
-        make_layout(disk.size, disk.logical_sector)
-    except UserError as error:
-        problems.append(Problem(f"{disk.path}: {error.message}", error.hint))
-    allowed = request.spec.disk.wipe or disk.path in consent or resumable_phase(disk, request.digest)
-    if disk.contents and not disk.unreadable and not allowed:
-        carries = "; ".join(disk.contents)
-        problems.append(
-            Problem(f"{disk.path} is not empty, and the answer does not allow to erase it: {carries}", _WIPE_HINT)
-        )
-    return problems
-
-
-def _memory_problems(facts: Facts, spec: HostSpec) -> list[Problem]:
-    need = spec.dom0.memory + _XEN_OVERHEAD
-    if not facts.memory or facts.memory >= need:
-        return []
-    has = Size(facts.memory).approx()
-    return [Problem(f"domain 0 with {spec.dom0.memory} does not fit into this machine's memory ({has})", _MEMORY_HINT)]
-
-
-def _image_problems(disk: DiskFacts, image: InstallImage | None) -> list[Problem]:
-    if image is None:
-        return []
-    try:
-        layout = make_layout(disk.size, disk.logical_sector)
-    except UserError:
-        return []
-    problems = []
-    slot, esp = layout[Part.SLOT_A].size, layout[Part.ESP].size
-    if image.root.size > slot:
-        size = Size(image.root.size).approx()
-        problems.append(
-            Problem(f"the root image ({size}) does not fit into a slot ({Size(slot)})", "Use a larger disk.")
-        )
-    # Both slots' files, and some room for the file system itself.
-    if 2 * image.boot_size > esp - 16 * MIB:
-        problems.append(Problem("the boot files of two slots do not fit into the ESP", "Build a smaller image."))
-    return problems
-
-
-def _reservations(facts: Facts) -> tuple[str, ...]:
-    found = []
-    if not facts.cpu.virtualization:
-        found.append(
-            "the processor offers no hardware virtualization (or the firmware hides it): only PV guests will run"
-        )
-    if facts.firmware.secure_boot:
-        found.append("Secure Boot is on: the installed host starts only with Secure Boot turned off")
-    return tuple(found)
-
-
 def _install(
     facts: Facts,
     request: PlanRequest,
     choice: Choice,
-    disk: DiskFacts,
+    checks: tuple[Check, ...],
     nic: NicFacts,
     reservations: tuple[str, ...],
 ) -> InstallPlan:
+    disk = choice.legs[0]
     phase = resumable_phase(disk, request.digest)
     marker = disk.zeroth.marker if disk.zeroth else None
     identity = InstallId(marker.install) if phase and marker else request.identity
@@ -174,11 +117,10 @@ def _install(
     entry = boot_entry("a", version, identity, request.spec.dom0, tree)
     actions = (
         *(() if phase == "finishing" else _data_actions(disk, layout, request.image)),
-        *_loader_actions(layout, uefi),
+        *_loader_actions(disk, layout, uefi),
     )
     return InstallPlan(
-        disk=disk,
-        layout=layout,
+        legs=(Leg(disk, layout),),
         identity=identity,
         digest=request.digest,
         uefi=uefi,
@@ -189,6 +131,7 @@ def _install(
         boot_entries=render_entries(entry),
         actions=actions,
         verdicts=choice.verdicts,
+        checks=checks,
         resumes=phase,
         destroys=() if phase else disk.contents,
         reservations=reservations,
@@ -198,13 +141,13 @@ def _install(
 def _data_actions(disk: DiskFacts, layout: Layout, image: InstallImage | None) -> tuple[Action, ...]:
     def on(kind: ActionKind, title: str, part: Part, size: int | None = None) -> Action:
         place = layout[part]
-        return Action(kind, title, place.start, place.size if size is None else size, part)
+        return Action(kind, title, place.start, place.size if size is None else size, part, disk.path)
 
-    wipe = Action(ActionKind.WIPE, "Wipe old signatures", 0, disk.size)
+    wipe = Action(ActionKind.WIPE, "Wipe old signatures", 0, disk.size, disk=disk.path)
     return (
-        Action(ActionKind.BEGIN, "Begin the journal", MARKER_OFFSET, MARKER_SIZE),
+        Action(ActionKind.BEGIN, "Begin the journal", MARKER_OFFSET, MARKER_SIZE, disk=disk.path),
         *((wipe,) if disk.contents else ()),
-        Action(ActionKind.TABLE, "Write the partition table (GPT)", 0, disk.size),
+        Action(ActionKind.TABLE, "Write the partition table (GPT)", 0, disk.size, disk=disk.path),
         on(ActionKind.MAKE_FAT, "Make the EFI system partition", Part.ESP),
         on(ActionKind.MAKE_EXT4, "Make the state file system", Part.STATE),
         on(ActionKind.MAKE_EXT4, "Make the log file system", Part.LOG),
@@ -215,17 +158,17 @@ def _data_actions(disk: DiskFacts, layout: Layout, image: InstallImage | None) -
     )
 
 
-def _loader_actions(layout: Layout, uefi: bool) -> tuple[Action, ...]:
+def _loader_actions(disk: DiskFacts, layout: Layout, uefi: bool) -> tuple[Action, ...]:
     """What makes the disk bootable: last, when everything that is booted into is in place."""
     bios, esp = layout[Part.BIOS], layout[Part.ESP]
-    core = Action(ActionKind.BIOS_LOADER, "Install GRUB for BIOS", bios.start, bios.size, Part.BIOS)
+    core = Action(ActionKind.BIOS_LOADER, "Install GRUB for BIOS", bios.start, bios.size, Part.BIOS, disk.path)
     entry = Action(ActionKind.BOOT_ENTRY, "Add the EFI boot entry", 0, 0)
     # BIOS cannot start from 4Kn disks at all, and GRUB's tool refuses them.
     for_bios = layout.sector_size == 512
     return (
-        Action(ActionKind.FINISH, "Data complete", MARKER_OFFSET, MARKER_SIZE),
-        Action(ActionKind.EFI_LOADER, "Install GRUB for UEFI", esp.start, esp.size, Part.ESP),
+        Action(ActionKind.FINISH, "Data complete", MARKER_OFFSET, MARKER_SIZE, disk=disk.path),
+        Action(ActionKind.EFI_LOADER, "Install GRUB for UEFI", esp.start, esp.size, Part.ESP, disk.path),
         *((core,) if for_bios else ()),
         *((entry,) if uefi else ()),
-        Action(ActionKind.COMMIT, "Finish the journal", MARKER_OFFSET, MARKER_SIZE),
+        Action(ActionKind.COMMIT, "Finish the journal", MARKER_OFFSET, MARKER_SIZE, disk=disk.path),
     )

@@ -12,6 +12,7 @@ from rich.text import Text
 
 from installer.disks import Verdict
 from installer.plan import AlreadyApplied, InstallPlan, Outcome, Refused
+from installer.preflight import Check, Result
 from zeroth.spec.render import printable
 from zeroth.system.facts import DiskFacts, Facts
 from zeroth.system.size import Size
@@ -37,9 +38,10 @@ def show_facts(console: Console, facts: Facts) -> None:
     """Print what a machine has."""
     dmi, cpu, firmware = facts.dmi, facts.cpu, facts.firmware
     _say(console, f"machine   {f'{dmi.vendor} {dmi.product}'.strip() or 'unknown'}, UUID {dmi.identity or 'none'}")
-    _say(console, f"firmware  {firmware.kind.upper()}" + (", Secure Boot on" if firmware.secure_boot else ""))
+    bmc = f", management controller by {' and '.join(firmware.bmc)}" if firmware.bmc else ""
+    _say(console, f"firmware  {firmware.kind.upper()}" + (", Secure Boot on" if firmware.secure_boot else "") + bmc)
     virtual = cpu.virtualization or "no hardware virtualization"
-    _say(console, f"CPU       {cpu.count} x {cpu.model or 'unknown'}, {virtual}")
+    _say(console, f"CPU       {cpu.count} x {cpu.model or 'unknown'}, {virtual}" + (", IOMMU" if cpu.iommu else ""))
     _say(console, f"memory    {Size(facts.memory).approx()}")
     _say(console, f"clock     {facts.clock}" + (f", in a domain of {facts.hypervisor}" if facts.hypervisor else ""))
     disks = _table("disk", "size", "what", "carries")
@@ -74,6 +76,7 @@ def _show_plan(console: Console, plan: InstallPlan) -> None:
     table.columns[2].justify = table.columns[3].justify = "right"
     console.print(table)
     _show_verdicts(console, plan.verdicts)
+    _show_checks(console, plan.checks)
     for reservation in plan.reservations:
         _say(console, f"Note: {reservation}")
 
@@ -85,6 +88,7 @@ def _show_refused(console: Console, refused: Refused) -> None:
         if problem.hint:
             _say(console, problem.hint, indent=4)
     _show_verdicts(console, refused.verdicts)
+    _show_checks(console, refused.checks)
 
 
 def _show_verdicts(console: Console, verdicts: Sequence[Verdict]) -> None:
@@ -95,6 +99,16 @@ def _show_verdicts(console: Console, verdicts: Sequence[Verdict]) -> None:
         disk = verdict.disk
         taken = ("chosen: " if verdict.taken else "no: ") + verdict.why
         table.add_row(disk.path, Size(disk.size).approx(), _identity(disk), taken)
+    console.print(table)
+
+
+def _show_checks(console: Console, checks: Sequence[Check]) -> None:
+    if not checks:
+        return
+    table = _table("check", "result", "found")
+    for check in checks:
+        result = check.result.value if check.result is Result.PASS else check.result.value.upper()
+        table.add_row(printable(check.name), result, printable(check.message))
     console.print(table)
 
 

@@ -14,6 +14,7 @@ from uuid import UUID
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from zeroth.errors import UserError
+from zeroth.system.recognise import systems
 
 __all__ = [
     "AppliedFacts",
@@ -49,12 +50,15 @@ class Signature(_Fact):
     """Something that a probe recognises at the start (or end) of a device.
 
     :ivar type: libblkid's name: ``ext4``, ``vfat``, ``LVM2_member``, ``linux_raid_member``, ``gpt``, ``dos``, ...
+    :ivar label: of the file system; of an array or a pool its name.
+    :ivar group: the volume group of an LVM member, as far as it is known.
     """
 
     type: str
     offset: int
     label: str = ""
     uuid: str = ""
+    group: str = ""
 
 
 class MarkerFacts(_Fact):
@@ -164,6 +168,7 @@ class DiskFacts(_Fact):
             found.append(f"zeroth {self.zeroth.applied.version}, installed {self.zeroth.applied.time[:10]}")
         elif self.zeroth and self.zeroth.marker:
             found.append("an unfinished zeroth installation")
+        found += systems(self.signatures, self.partitions)
         if self.table:
             found.append(f"{self.table} partition table with {len(self.partitions)} partitions")
         table = {"gpt", "pmbr", "dos"}
@@ -194,18 +199,28 @@ class NicFacts(_Fact):
 
 
 class FirmwareFacts(_Fact):
-    """How the machine was booted. ``secure_boot`` is None where it does not exist (BIOS)."""
+    """How the machine was booted.
+
+    :ivar secure_boot: None where it does not exist (BIOS).
+    :ivar bmc: how a management controller can be reached from inside: ``IPMI``, ``Redfish``; empty for none.
+    """
 
     kind: Literal["bios", "uefi"]
     secure_boot: bool | None = None
+    bmc: tuple[str, ...] = ()
 
 
 class CpuFacts(_Fact):
-    """Processors. ``virtualization`` is ``vmx``, ``svm`` or empty."""
+    """Processors.
+
+    :ivar virtualization: ``vmx``, ``svm`` or empty.
+    :ivar iommu: the firmware describes one (ACPI's DMAR or IVRS), which passing devices to guests needs.
+    """
 
     count: int
     model: str = ""
     virtualization: str = ""
+    iommu: bool = False
 
 
 class DmiFacts(_Fact):

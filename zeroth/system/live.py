@@ -175,14 +175,17 @@ def _nics(context: pyudev.Context) -> Iterator[NicFacts]:
 
 
 def _firmware(firmware: Path) -> FirmwareFacts:
+    # SMBIOS structures: 38 is the IPMI device, 42 the management controller's host interface (Redfish).
+    kinds = (("IPMI", "38"), ("Redfish", "42"))
+    bmc = tuple(name for name, kind in kinds if any((firmware / "dmi/entries").glob(f"{kind}-*")))
     if not (firmware / "efi").is_dir():
-        return FirmwareFacts(kind="bios")
+        return FirmwareFacts(kind="bios", bmc=bmc)
     try:
         # Four bytes of attributes before the value.
         secure = (firmware / _EFI_SECURE_BOOT).read_bytes()[4:5] == b"\x01"
     except OSError:
-        return FirmwareFacts(kind="uefi")
-    return FirmwareFacts(kind="uefi", secure_boot=secure)
+        return FirmwareFacts(kind="uefi", bmc=bmc)
+    return FirmwareFacts(kind="uefi", secure_boot=secure, bmc=bmc)
 
 
 def _memory() -> int:
@@ -199,7 +202,13 @@ def _cpu() -> CpuFacts:
         fields.setdefault(key.strip(), value.strip())
     flags = fields.get("flags", "").split()
     virtualization = next((flag for flag in ("vmx", "svm") if flag in flags), "")
-    return CpuFacts(count=os.cpu_count() or 1, model=fields.get("model name", ""), virtualization=virtualization)
+    tables = Path("/sys/firmware/acpi/tables")
+    return CpuFacts(
+        count=os.cpu_count() or 1,
+        model=fields.get("model name", ""),
+        virtualization=virtualization,
+        iommu=any((tables / name).exists() for name in ("DMAR", "IVRS")),
+    )
 
 
 def _dmi(path: Path) -> DmiFacts:
