@@ -10,6 +10,7 @@ from firstboot.paths import Paths
 from firstboot.system import System
 from zeroth.errors import UserError
 from zeroth.system.certificate import fingerprint
+from zeroth.system.product import product_name
 from zeroth.system.run import CommandFailed
 
 __all__ = ["Consoles", "failed_banner", "ready_banner", "ready_line", "show_banner"]
@@ -54,7 +55,7 @@ def ready_banner(hostname: str, address: str, certificate: bytes) -> str:
     # Two lines, so that it fits into 80 columns.
     head, tail = print_of[:48], print_of[48:]
     return (
-        f"\n  zeroth host {hostname}\n\n  Web page, XenAPI   https://{address}/\n"
+        f"\n  {product_name()} host {hostname}\n\n  Web page, XenAPI   https://{address}/\n"
         f"  Certificate        SHA-256 {head}\n{' ' * 29}{tail}\n\n"
     )
 
@@ -63,7 +64,7 @@ def failed_banner(hostname: str, step: str, error: Exception) -> str:
     """The text above the login prompt of a host whose first boot failed."""
     hint = f"  {error.hint}\n" if isinstance(error, UserError) and error.hint else ""
     return (
-        f"\n  zeroth host {hostname}: first boot FAILED at {step}\n\n  {error}\n{hint}\n"
+        f"\n  {product_name()} host {hostname}: first boot FAILED at {step}\n\n  {error}\n{hint}\n"
         "  Log in as root: zeroth firstboot status; zeroth firstboot run tries again.\n\n"
     )
 

@@ -13,6 +13,8 @@ from pathlib import Path
 
 from images.cache import Store
 from images.config import BuildConfig, checkout
+from images.customisation import Customisation, read_customisation
+from images.customisation.pins import check_pins
 from images.customise import element_hooks
 from images.graph import Planned, Step, execute, plan
 from images.index import PackageIndex, fetch_index
@@ -46,12 +48,14 @@ class _Session:
     log: BuildLog
     as_of: str
     keys: tuple[SecretKey, ...] = ()
+    customisation: Customisation | None = None
     index: PackageIndex | None = None
 
     def steps(self) -> Steps:
         return Steps(
-            self.config, self.log, self.store.folder / "work" / "scratch", self.as_of, self.need_index, self.keys
-        )
+            self.config, self.log, self.store.folder / "work" / "scratch", self.as_of, self.need_index, self.keys,
+            self.customisation,
+        )  # fmt: skip
 
     def need_index(self) -> PackageIndex:
         assert self.index is not None, "steps that install packages run only after the index was fetched"
@@ -72,7 +76,8 @@ def build(config: BuildConfig, stream: progress.Stream, keys: Sequence[SecretKey
         steps = session.steps()
         iso = steps.iso()
         results = _make(session, _targets(config, steps), report)
-        return publish(config, results, iso, keys)
+        own = session.customisation.warnings if session.customisation else ()
+        return publish(config, results, iso, keys, tuple(problem.message for problem in own))
 
 
 def tools_tree(stream: progress.Stream, config: BuildConfig | None = None) -> ToolsTree:
@@ -98,7 +103,7 @@ def existing_tools(config: BuildConfig) -> ToolsTree | None:
 def planned(config: BuildConfig) -> list[Planned]:
     """What :func:`build` would do about each step, and why. Changes nothing."""
     with _no_log() as log:
-        session = _Session(config, Store(config.cache), log, _as_of(config))
+        session = _Session(config, Store(config.cache), log, _as_of(config), customisation=_customisation(config))
     steps = session.steps()
     return plan(_targets(config, steps), session.store)
 
@@ -107,6 +112,10 @@ def _targets(config: BuildConfig, steps: Steps) -> list[Step]:
     """The steps whose results are published."""
     made = [steps.iso(), steps.root(), steps.boot(), steps.manifest(), steps.bills()]
     return [*made, steps.upgrade()] if config.upgrade else made
+
+
+def _customisation(config: BuildConfig) -> Customisation | None:
+    return read_customisation(config.customise, config.packages) if config.customise else None
 
 
 @contextmanager
@@ -125,7 +134,7 @@ def _session(
     with store.locked(report.log), open_log(config.log) as log:
         stream.add(log)
         try:
-            yield _Session(config, store, log, _as_of(config), tuple(keys))
+            yield _Session(config, store, log, _as_of(config), tuple(keys), _customisation(config))
         finally:
             store.clear_work()
 
@@ -163,6 +172,8 @@ def _make(session: _Session, targets: Sequence[Step], report: progress.Step) -> 
             session.index = fetch_index(mirrors, config.cache / "index", acquire_options(), step.log)
             steps = session.steps()
             session.index.check(steps.tools_list() + steps.image_list())
+            if session.customisation:
+                check_pins(session.customisation, session.index.archives)
         atomic_write(_stamp(config), session.as_of + "\n")
     results = execute(targets, store, jobs=config.jobs, report=report)
     removed = store.prune(_keys(targets))

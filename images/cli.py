@@ -19,6 +19,7 @@ from images.build import build as build_image
 from images.build import planned
 from images.cache import Store, tree_size
 from images.config import BuildConfig, Profile, checkout
+from images.customisation import CUSTOMISATION_FILE
 from zeroth.errors import ExitCode
 from zeroth.keys.cli import passphrase_for
 from zeroth.keys.keyring import secret_key
@@ -47,6 +48,12 @@ def _options(command: _Command) -> _Command:
                      metavar="FILE", help="Embed an answer file in the ISO: it then installs without asking."),
         click.option("--firmware/--no-firmware", default=None,
                      help="Firmware of server network cards and storage adapters.  [default: in release images]"),
+        click.option("--customise", type=click.Path(exists=True, dir_okay=False, resolve_path=True, path_type=Path),
+                     metavar="FILE", help=f"What you change about the image.  [default: {CUSTOMISATION_FILE} of the "
+                     "checkout]"),
+        click.option("--no-customise", is_flag=True, help=f"Leave {CUSTOMISATION_FILE} out of account."),
+        click.option("--into", type=click.Path(file_okay=False, resolve_path=True, path_type=Path), metavar="DIR",
+                     help="Where results are put.  [default: dist]"),
         click.option("--upgrade/--no-upgrade", default=None,
                      help="Make the upgrade file (.zup) too.  [default: in release images]"),
         click.option("--update", is_flag=True, help="Take the newest packages, even though some are cached."),
@@ -66,12 +73,20 @@ def _config(
     upgrade: bool | None,
     update: bool,
     jobs: int,
+    customise: Path | None,
+    no_customise: bool,
+    into: Path | None,
 ) -> BuildConfig:
-    kind = Profile(profile)
-    release = kind is Profile.RELEASE
+    kind, root = Profile(profile), checkout()
+    if no_customise and customise:
+        raise click.UsageError("--customise and --no-customise exclude each other")
+    own = root / CUSTOMISATION_FILE
+    if customise is None and own.is_file() and not no_customise:
+        click.echo(f"customised by {own} (--no-customise leaves it out)", err=True)
+        customise = own
     return BuildConfig(
-        checkout(), kind, mirror, answer, firmware=release if firmware is None else firmware, update=update,
-        upgrade=release if upgrade is None else upgrade, jobs=jobs,
+        root, kind, mirror, answer, firmware=firmware, update=update,
+        upgrade=kind is Profile.RELEASE if upgrade is None else upgrade, jobs=jobs, customise=customise, into=into,
     )  # fmt: skip
 
 
@@ -97,6 +112,7 @@ def build(*, as_json: bool, log: Path | None, timings: bool, sign_keys: tuple[Pa
     Examples:
       zeroth image build
       zeroth image build --profile dev --timings
+      zeroth image build --customise site/zeroth-image.yaml --into site/dist
       zeroth image build --answer lab/host1.ks --mirror http://mirror.example/debian
       zeroth image build --sign-key ~/keys/release.key
     """

@@ -41,9 +41,12 @@ class BuildConfig:
     :param root: the checkout that is built.
     :param mirror: address of a Debian archive that replaces the ones in the build host's apt configuration.
     :param answer: file embedded in the ISO as the answer of an unattended installation.
-    :param firmware: put firmware for server network cards and storage adapters into the image.
+    :param firmware: put firmware for server network cards and storage adapters into the image, or none; when not
+        given, ``customise`` decides, and else the profile.
     :param update: ask the mirror for newer packages even though a tree of packages is cached.
     :param upgrade: make an upgrade file too.
+    :param customise: file that says what the user changes about the image.
+    :param into: folder where results are published; ``dist`` of the checkout when not given.
     :param jobs: how many steps, and how many compressor threads, may run at the same time.
     """
 
@@ -51,10 +54,12 @@ class BuildConfig:
     profile: Profile = Profile.RELEASE
     mirror: str = ""
     answer: Path | None = None
-    firmware: bool = False
+    firmware: bool | None = None
     update: bool = False
     upgrade: bool = False
     jobs: int = os.cpu_count() or 1
+    customise: Path | None = None
+    into: Path | None = None
 
     @property
     def cache(self) -> Path:
@@ -65,7 +70,7 @@ class BuildConfig:
     @property
     def dist(self) -> Path:
         """Where results are published."""
-        return self.root / "dist"
+        return self.into or self.root / "dist"
 
     @property
     def log(self) -> Path:

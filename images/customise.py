@@ -6,7 +6,7 @@ import os
 import re
 import shutil
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
 from images.isolate import isolated
@@ -14,9 +14,11 @@ from images.log import LOG_HINT
 from zeroth.errors import ExitCode, UserError
 from zeroth.system.run import CommandFailed, run
 
-__all__ = ["ELEMENTS", "customise", "element_hooks"]
+__all__ = ["CUSTOMISE_ELEMENT", "ELEMENTS", "customise", "element_hooks"]
 
 ELEMENTS = ("zeroth-os", "zeroth-host")
+CUSTOMISE_ELEMENT = "zeroth-customise"
+"""Used when the user changes something about the tree."""
 _HOOK_NAME = re.compile(r"[0-9A-Za-z_-]+")
 _NOISE = re.compile(r"dib-run-parts |\+|Unmount |INFO |umount: ")
 _RUNNING = re.compile(r"dib-run-parts Running \S*/(?P<phase>[a-z-]+)\.d/(?P<hook>\S+)$")
@@ -47,7 +49,8 @@ def customise(
     result: Path,
     *,
     stage: Path,
-    elements: Path,
+    elements: Sequence[Path],
+    names: Sequence[str] = ELEMENTS,
     shims: Path,
     epoch: int,
     work: Path,
@@ -59,12 +62,14 @@ def customise(
     :param base: the tree of packages; not changed.
     :param result: where the finished tree shall appear; on the file system of ``work``.
     :param stage: wheels, units and boot programs; see the element zeroth-os.
+    :param elements: folders of elements.
+    :param names: the elements that run.
     :param shims: folder put first on PATH.
     :param work: a folder for temporary files.
     :param log: gets every line that is printed.
     :param progress: gets the fraction done and the hook that runs.
     """
-    total = len(element_hooks(elements))
+    total = sum(len(element_hooks(folder, names)) for folder in elements)
     folders = {name: work / name for name in ("tmp", "image-cache", "locks", "home")}
     for folder in folders.values():
         folder.mkdir(parents=True)
@@ -76,14 +81,15 @@ def customise(
         "TMPDIR": os.fspath(folders["tmp"]), "DIB_NO_TMPFS": "1",
         "DIB_IMAGE_CACHE": os.fspath(folders["image-cache"]), "DIB_LOCKFILES": os.fspath(folders["locks"]),
         "DIB_PYTHON_EXEC": sys.executable, "DIB_NO_TIMESTAMP": "1", "DIB_IMAGE_SIZE": "1",
-        "ELEMENTS_PATH": os.fspath(elements), "PYTHONHASHSEED": "0", "PYTHONDONTWRITEBYTECODE": "1",
+        "ELEMENTS_PATH": os.pathsep.join(map(os.fspath, elements)),
+        "PYTHONHASHSEED": "0", "PYTHONDONTWRITEBYTECODE": "1",
         "SOURCE_DATE_EPOCH": str(epoch), "DEBIAN_FRONTEND": "noninteractive",
         "ZEROTH_BASE_TREE": os.fspath(base), "ZEROTH_STAGE": os.fspath(stage), "ZEROTH_RESULT": os.fspath(result),
     }  # fmt: skip
     argv = [
         "env", "-i", *(f"{name}={value}" for name, value in environment.items()),
         os.fspath(binaries / "disk-image-create"), "-n", "-a", "amd64", "-t", "raw", "-o", os.fspath(work / "image"),
-        *ELEMENTS, "no-final-image",
+        *names, "no-final-image",
     ]  # fmt: skip
     started, hook = 0, ""
 

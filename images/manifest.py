@@ -5,7 +5,7 @@ from __future__ import annotations
 import email
 import json
 import zipfile
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from debian.deb822 import Deb822
@@ -76,12 +76,16 @@ def image_manifest(
     origin: Mapping[str, object],
     licences: Licences,
     wheels: Iterable[Path],
+    firmware: Sequence[str],
+    customisation: Mapping[str, object] | None = None,
 ) -> dict[str, object]:
     """The manifest that lies on the medium: what the files there are made of. The same for the same inputs.
 
     :param origin: of the packages: ``security`` tells whether the security suite was among the sources, ``archives``
         the SHA-256 of the packages' archives.
     :param wheels: Python packages that Debian has not.
+    :param firmware: names of its sets of firmware.
+    :param customisation: what its builder changed about the image.
     """
     archives = origin.get("archives")
     assert isinstance(archives, dict), "the step that installs the packages notes where they came from"
@@ -92,7 +96,8 @@ def image_manifest(
         "architecture": ARCHITECTURE,
         "debian": SUITE,
         "profile": config.profile.value,
-        "firmware": config.firmware,
+        "firmware": list(firmware),
+        **({"customisation": customisation} if customisation is not None else {}),
         "security_updates": origin["security"],
         "source_date_epoch": config.epoch,
         "files": {name: describe(path) for name, path in sorted(files.items())},

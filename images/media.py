@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from images.config import VOLUME_LABEL
@@ -46,6 +46,8 @@ def make_iso(
     epoch: int,
     work: Path,
     tools: ToolsTree,
+    product: str = "zeroth",
+    words: Sequence[str] = (),
 ) -> Completed:
     """Make an ISO image that boots.
 
@@ -53,6 +55,8 @@ def make_iso(
 
     :param files: what lies on it besides GRUB, by path: ``zeroth/vmlinuz`` and so on.
     :param work: an empty folder for temporary files.
+    :param product: what is installed, for people.
+    :param words: more of the kernel's arguments in every entry.
     """
     tree = work / "tree"
     grub = tree / "boot" / "grub"
@@ -73,8 +77,9 @@ def make_iso(
     efi = tree / "EFI" / "BOOT" / "BOOTX64.EFI"
     grub_program(efi, platform="x86_64-efi", modules=EFI_MODULES, config=find_medium, tools=tools)
     menu = render(
-        "grub.cfg.j2", entries=entries(), product="zeroth", version=version, arguments_file=Path(ARGUMENTS_FILE).name
-    )
+        "grub.cfg.j2", entries=entries(product, words), product=product, version=version,
+        arguments_file=Path(ARGUMENTS_FILE).name,
+    )  # fmt: skip
     (grub / "grub.cfg").write_text(menu)
     (tree / "EFI" / "BOOT" / "grub.cfg").write_text(f"{find_medium}configfile $prefix/grub.cfg\n")
     _esp(grub / "efi.img", tree / "EFI", serial=digest_text(marker)[:8], tools=tools, epoch=epoch)

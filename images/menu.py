@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from zeroth.deploy.bootmenu import grub_quote
 from zeroth.errors import UserError
@@ -54,13 +54,23 @@ def kernel_arguments(mode: str, consoles: str = SCREEN) -> str:
     return f"boot=zeroth zeroth.mode={mode} {consoles}"
 
 
-def entries() -> list[MenuEntry]:
-    """The entries that start our kernel."""
+def entries(product: str = "zeroth", words: Sequence[str] = ()) -> list[MenuEntry]:
+    """The entries that start our kernel.
+
+    :param product: what is installed, for people.
+    :param words: more of the kernel's arguments, in every entry.
+    """
     return [
-        MenuEntry("install", "Install zeroth", "i", f"{kernel_arguments('install')} quiet"),
-        MenuEntry("serial", "Install zeroth on the serial console (ttyS0, 115200)", "s",
+        replace(entry, arguments=" ".join((entry.arguments, *map(grub_quote, words)))) for entry in _entries(product)
+    ]
+
+
+def _entries(product: str) -> list[MenuEntry]:
+    return [
+        MenuEntry("install", f"Install {product}", "i", f"{kernel_arguments('install')} quiet"),
+        MenuEntry("serial", f"Install {product} on the serial console (ttyS0, 115200)", "s",
                   kernel_arguments("install", SERIAL)),
-        MenuEntry("safe", "Install zeroth with plain video (nomodeset)", "n",
+        MenuEntry("safe", f"Install {product} with plain video (nomodeset)", "n",
                   f"{kernel_arguments('install')} nomodeset quiet"),
         MenuEntry("rescue", "Rescue shell (changes nothing)", "r", kernel_arguments("rescue", SERIAL)),
         MenuEntry("xen", "Try this machine under Xen (rescue shell as domain 0)", "x",

@@ -8,10 +8,10 @@ from pathlib import Path
 
 from zeroth.errors import UserError
 
-__all__ = ["PackageList", "read_list"]
+__all__ = ["PACKAGE_NAME", "PackageList", "read_list"]
 
 # Debian Policy 5.6.1: lower case letters, digits, plus, minus, full stop; two or more, first alphanumeric.
-_NAME = re.compile(r"[a-z0-9][a-z0-9+.-]+")
+PACKAGE_NAME = re.compile(r"[a-z0-9][a-z0-9+.-]+")
 
 
 @dataclass(frozen=True)
@@ -47,7 +47,7 @@ def read_list(path: Path) -> PackageList:
         name, where = line.partition("#")[0].strip(), f"{path}:{number}"
         if not name:
             continue
-        if not _NAME.fullmatch(name):
+        if not PACKAGE_NAME.fullmatch(name):
             raise UserError(
                 f"{name!r} is not a package name", "Write one package a line; # starts a comment.", where=where
             )

@@ -37,10 +37,13 @@ class Published:
     reservations: tuple[str, ...] = ()
 
 
-def publish(config: BuildConfig, results: Results, iso: Step, keys: Sequence[SecretKey] = ()) -> Published:
+def publish(
+    config: BuildConfig, results: Results, iso: Step, keys: Sequence[SecretKey] = (), notes: Sequence[str] = ()
+) -> Published:
     """Put the results of a build into ``dist/``. What is there already stays as it is.
 
     :param keys: the manifest and the sums are signed with them; old signatures are removed in any case.
+    :param notes: reservations besides those that are found here.
     """
     dist = config.dist
     name = f"{released_name(config.version)}.iso"
@@ -76,16 +79,18 @@ def publish(config: BuildConfig, results: Results, iso: Step, keys: Sequence[Sec
         (dist / f"{signed}{SIGNATURE_SUFFIX}").unlink(missing_ok=True)
         if keys:
             sign_file(dist / signed, keys, Purpose.IMAGE)
-    reservations = () if manifest["security_updates"] else ("it was made without Debian's security updates",)
-    return Published(dist / name, reservations)
+    insecure = () if manifest["security_updates"] else ("it was made without Debian's security updates",)
+    return Published(dist / name, (*insecure, *notes))
 
 
 def _netboot_texts(config: BuildConfig, files: Mapping[str, Path], manifest: Mapping[str, Any]) -> dict[str, str]:
     """The texts of the netboot tree: what a medium has as SHA256SUMS, and the script for iPXE."""
     sums = {name: item["sha256"] for name, item in manifest["files"].items()}
     sums["manifest.json"] = sha256_file(files["manifest.json"])
+    own = manifest.get("customisation", {})
+    arguments = " ".join((kernel_arguments("install"), *own.get("boot", {}).get("medium", ())))
     script = render(
-        "boot.ipxe.j2", product="zeroth", version=config.version, arguments=kernel_arguments("install"),
+        "boot.ipxe.j2", product=own.get("product", "zeroth"), version=config.version, arguments=arguments,
         files=[*sorted(sums), "SHA256SUMS"],
     )  # fmt: skip
     return {"SHA256SUMS": "".join(f"{sums[name]}  {name}\n" for name in sorted(sums)), "boot.ipxe": script}

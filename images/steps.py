@@ -11,8 +11,12 @@ from importlib.metadata import version as library
 from pathlib import Path
 
 from images.bootstrap import bootstrap
-from images.config import COMPONENTS, SUITE, BuildConfig, released_name
-from images.customise import ELEMENTS, customise
+from images.config import COMPONENTS, SUITE, BuildConfig, Profile, released_name
+from images.customisation import Customisation, ImageSpec
+from images.customisation.read import SERVER_FIRMWARE, firmware_sets
+from images.customisation.stage import stage_elements, stage_files
+from images.customisation.tree_check import check_packages, check_tree
+from images.customise import CUSTOMISE_ELEMENT, ELEMENTS, customise
 from images.graph import Results, Step
 from images.index import PackageIndex
 from images.inputs import digest_code, digest_file, digest_text, digest_tree, files_below
@@ -57,6 +61,7 @@ class Steps:
     :param as_of: when the packages in use were chosen: they stay until the user asks for newer ones.
     :param index: the package index; called only when packages are installed.
     :param keys: the upgrade file is signed with them.
+    :param customisation: what the user changes about the image.
     """
 
     config: BuildConfig
@@ -65,6 +70,7 @@ class Steps:
     as_of: str
     index: Callable[[], PackageIndex]
     keys: tuple[SecretKey, ...] = ()
+    customisation: Customisation | None = None
 
     def tools_list(self) -> PackageList:
         """What the tools tree holds."""
@@ -72,8 +78,20 @@ class Steps:
 
     def image_list(self) -> PackageList:
         """What the image holds."""
+        sets = firmware_sets(self.config.packages)
         packages = read_list(self.config.packages / "base.list")
-        return packages + read_list(self.config.packages / "firmware.list") if self.config.firmware else packages
+        for name in self.firmware():
+            packages += read_list(sets[name])
+        return packages + self.customisation.packages if self.customisation else packages
+
+    def firmware(self) -> tuple[str, ...]:
+        """The sets of firmware in the image, by name."""
+        own = self.customisation.spec.firmware if self.customisation else None
+        if self.config.firmware is not None:
+            return tuple(sorted({SERVER_FIRMWARE, *(own or ())})) if self.config.firmware else ()
+        if own is not None:
+            return own
+        return (SERVER_FIRMWARE,) if self.config.profile is Profile.RELEASE else ()
 
     def tools(self) -> Step:
         """The tools tree."""
@@ -88,10 +106,12 @@ class Steps:
 
     def base(self) -> Step:
         """The tree of packages."""
-        packages = self.image_list()
+        packages, own = self.image_list(), self.customisation
 
         def make(out: Path, _: Results, step: progress.Step) -> None:
-            self._bootstrap("base", packages, out / "tree", step, "apt", (*_LEFT_OUT, *_NO_INITRD))
+            self._bootstrap("base", packages, out / "tree", step, "apt", (*_LEFT_OUT, *_NO_INITRD), own)
+            if own:
+                check_packages(own, out / "tree")
             index = self.index()
             write_json(out / "origin.json", {
                 "as_of": self.as_of, "security": index.secure,
@@ -107,6 +127,7 @@ class Steps:
             "options": digest_text(repr((_LEFT_OUT, _NO_INITRD))),
             "images/bootstrap.py": self._code("bootstrap.py"),
             "images/releases.py": self._code("releases.py"),
+            **(own.package_inputs() if own else {}),
         }
         return Step("base", "Packages", inputs, make, space=3 * _GIB // 2)
 
@@ -134,10 +155,13 @@ class Steps:
 
     def tree(self) -> Step:
         """The finished tree."""
-        root, elements = self.config.root, self.config.elements
+        root, elements, own = self.config.root, self.config.elements, self.customisation
+        ours = (*ELEMENTS, CUSTOMISE_ELEMENT) if own and own.tree_inputs() else ELEMENTS
 
         def make(out: Path, results: Results, step: progress.Step) -> None:
             work = self._scratch("tree")
+            if own:
+                check_tree(own, results["base"] / "tree")
             stage = work / "stage"
             (stage / "wheel").mkdir(parents=True)
             for path in (*results["rooms"].iterdir(), *results["wheels"].iterdir()):
@@ -147,15 +171,20 @@ class Steps:
                 target = stage / "units" / room / path.relative_to(root / room / "units")
                 target.parent.mkdir(parents=True, exist_ok=True)
                 shutil.copy2(path, target)
+            if own:
+                stage_files(own.files, stage / "customise")
+            stage_elements(own.elements if own else (), work / "elements")
+            names = (*ours, *(element.name for element in own.elements)) if own else ours
             customise(
-                results["base"] / "tree", out / "tree", stage=stage, elements=elements,
-                shims=root / "images" / "shims",
+                results["base"] / "tree", out / "tree", stage=stage, names=names,
+                elements=(elements, work / "elements"), shims=root / "images" / "shims",
                 epoch=self.config.epoch, work=work / "dib", log=self.log.writer("tree"),
                 progress=lambda fraction, hook: step.update(fraction, message=hook),
             )  # fmt: skip
 
         inputs = {
-            **{f"element {name}": self._tree(files_below(elements / name)) for name in ELEMENTS},
+            **{f"element {name}": self._tree(files_below(elements / name)) for name in ours},
+            **self._own_tree_inputs(),
             "units": self._tree(self._units()),
             "images/customise.py": self._code("customise.py"),
             "source date": str(self.config.epoch),
@@ -206,11 +235,15 @@ class Steps:
             origin = json.loads((results["base"] / "origin.json").read_text())
             wheels = [path for name in ("rooms", "wheels") for path in results[name].glob("*.whl")]
             document = image_manifest(
-                results["tree"] / "tree", made, self.config, origin, _licences(results), wheels,
+                results["tree"] / "tree", made, self.config, origin, _licences(results), wheels, self.firmware(),
+                own.manifest() if own else None,
             )  # fmt: skip
             write_json(out / "manifest.json", document)
 
+        own = self.customisation
         inputs = {"version": self.config.version, "form": self._code("manifest.py")}
+        if own:
+            inputs["customisation"] = digest_text(json.dumps(own.manifest(), sort_keys=True))
         return Step(
             "manifest", "Manifest", inputs, make,
             (self.base(), self.licences(), self.tree(), self.rooms(), self.wheels(), self.root(), self.boot()),
@@ -252,6 +285,7 @@ class Steps:
     def iso(self) -> Step:
         """The ISO image."""
         answer = self.config.answer
+        own = self.customisation.spec if self.customisation else ImageSpec()
 
         def make(out: Path, results: Results, _: progress.Step) -> None:
             files = {
@@ -263,6 +297,7 @@ class Steps:
                 files[f"zeroth/{answer_name(answer)}"] = answer
             make_iso(
                 out / "zeroth.iso", files, version=self.config.version, epoch=self.config.epoch,
+                product=own.branding.product, words=own.boot.medium,
                 work=self._scratch("iso"), tools=ToolsTree(results["tools"]),
             )  # fmt: skip
 
@@ -273,6 +308,7 @@ class Steps:
             "zeroth/spec/embedded.py": self._code("../zeroth/spec/embedded.py"),
             "menu": self._code("templates/grub.cfg.j2"),
             "answer": f"{answer_name(answer)} {digest_file(answer)}" if answer else "",
+            "product and words": " ".join((own.branding.product, *own.boot.medium)),
             "source date": str(self.config.epoch),
         }
         return Step(
@@ -280,13 +316,20 @@ class Steps:
         )
 
     def _bootstrap(
-        self, name: str, packages: PackageList, target: Path, step: progress.Step, variant: str, options: Sequence[str]
-    ) -> None:
+        self, name: str, packages: PackageList, target: Path, step: progress.Step, variant: str,
+        options: Sequence[str], own: Customisation | None = None,
+    ) -> None:  # fmt: skip
         bootstrap(
             packages.names, target, index=self.index(), pool=PackagePool(self.config.cache / "packages"),
             epoch=self.config.epoch, work=self._scratch(name), variant=variant, options=options,
             log=self.log.writer(name), progress=step.update,
+            debs={deb.file_name: deb.path for deb in own.debs} if own else {},
+            preferences=own.preferences if own else "",
         )  # fmt: skip
+
+    def _own_tree_inputs(self) -> dict[str, str]:
+        found = self.customisation.tree_inputs() if self.customisation else {}
+        return {**found, "images/customisation/stage.py": self._code("customisation/stage.py")} if found else {}
 
     def _units(self) -> list[Path]:
         return [path for room in ROOMS for path in files_below(self.config.root / room / "units")]

@@ -7,6 +7,7 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
+from zeroth.deploy.imagedefaults import ImageDefaults
 from zeroth.deploy.verity import ROOT_TREE, RootTree, read_root_tree
 from zeroth.errors import ExitCode, UserError
 from zeroth.system.files import sha256_file
@@ -17,7 +18,9 @@ __all__ = ["BOOT_FILES", "RAM_COPY", "ImageFile", "InstallImage", "read_image", 
 RAM_COPY = Path("/run/zeroth/image/root.squashfs")
 """The copy of the root image from which the installer runs; quicker to read than a CD."""
 
+_PLAIN = ImageDefaults()
 ROOT_IMAGE = "root.squashfs"
+MANIFEST = "manifest.json"
 BOOT_FILES = ("xen.gz", "vmlinuz", "initrd.img")
 EFI_LOADER = Path("/usr/lib/zeroth/boot/grubx64.efi")
 _SUM_LINE = re.compile(r"([0-9a-f]{64}) [ *](?:\./)?(?:zeroth/)?([A-Za-z0-9._-]+)")
@@ -45,6 +48,7 @@ class InstallImage:
     root: ImageFile
     boot: tuple[ImageFile, ...]
     tree: RootTree
+    defaults: ImageDefaults = _PLAIN
 
     @property
     def boot_size(self) -> int:
@@ -53,9 +57,10 @@ class InstallImage:
 
 
 def read_image(medium: Path = MEDIUM, ram_copy: Path = RAM_COPY) -> InstallImage:
-    """Find the files and their checksums; reads no content, so :func:`verify_image` must follow before they are used.
+    """Find the files and their checksums; of their content only the manifest is read, so :func:`verify_image` must
+    follow before they are used.
 
-    :raises UserError: when the medium is incomplete.
+    :raises UserError: when the medium is incomplete, or its manifest damaged.
     """
     folder = medium / "zeroth"
     sums = _read_sums(folder / "SHA256SUMS")
@@ -68,8 +73,11 @@ def read_image(medium: Path = MEDIUM, ram_copy: Path = RAM_COPY) -> InstallImage
             what = "has no checksum" if path.is_file() else "is missing"
             raise _bad_medium(f"the medium is incomplete: {name} {what}", folder)
         files[name] = ImageFile(name, path, path.stat().st_size, sums[name])
+    manifest = _manifest(folder / MANIFEST, sums.get(MANIFEST))
+    version = str(manifest.get("version", "unknown"))
     boot = tuple(files[name] for name in BOOT_FILES)
-    return InstallImage(_version(folder / "manifest.json"), files[ROOT_IMAGE], boot, _tree(folder / ROOT_TREE, sums))
+    tree = _tree(folder / ROOT_TREE, sums)
+    return InstallImage(version, files[ROOT_IMAGE], boot, tree, ImageDefaults.of(manifest))
 
 
 def verify_image(image: InstallImage) -> None:
@@ -104,13 +112,15 @@ def _tree(path: Path, sums: dict[str, str]) -> RootTree:
     return tree
 
 
-def _version(manifest: Path) -> str:
+def _manifest(path: Path, digest: str | None) -> dict[str, object]:
+    """The manifest; empty where a medium has none, or one that is not in its sums and cannot be read."""
+    if digest is not None and (not path.is_file() or sha256_file(path) != digest):
+        raise _bad_medium(f"{path.name} is {'damaged' if path.is_file() else 'missing'}", path)
     try:
-        data = json.loads(manifest.read_text(encoding="utf-8"))
-        return str(data["version"])
-    except (OSError, ValueError, KeyError, TypeError):
-        # Only a name for people; everything that matters is checked by its sum.
-        return "unknown"
+        data = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return data if isinstance(data, dict) else {}
 
 
 def _bad_medium(message: str, where: Path) -> UserError:

@@ -10,6 +10,7 @@ from installer.nics import NicChoice, choose_nic
 from installer.plan import Action, ActionKind, AlreadyApplied, InstallPlan, Leg, Outcome, Problem, Refused
 from installer.preflight import Check, check_disk, check_image, check_machine, check_nic, failures, warnings
 from zeroth.deploy.bootmenu import boot_entry, render_boot_menu, render_entries
+from zeroth.deploy.imagedefaults import ImageDefaults
 from zeroth.deploy.layout import InstallId, Layout, Part, make_layout
 from zeroth.deploy.marker import MARKER_OFFSET, MARKER_SIZE
 from zeroth.errors import UserError
@@ -113,8 +114,9 @@ def _install(
     layout = make_layout(disk.size, disk.logical_sector)
     uefi = facts.firmware.kind == "uefi"
     version = request.image.version if request.image else ""
-    tree = request.image.tree if request.image else None
-    entry = boot_entry("a", version, identity, request.spec.dom0, tree)
+    image = request.image
+    defaults = image.defaults if image else ImageDefaults()
+    entry = boot_entry("a", version, identity, request.spec.dom0, image.tree if image else None, defaults)
     actions = (
         *(() if phase == "finishing" else _data_actions(disk, layout, request.image)),
         *_loader_actions(disk, layout, uefi),

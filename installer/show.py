@@ -59,7 +59,9 @@ def _show_plan(console: Console, plan: InstallPlan) -> None:
     disk = plan.disk
     _say(console, f"Disk:    {disk.path}, {Size(disk.size).approx()}, {_identity(disk)}")
     _say(console, f"Network: {plan.nic.name} ({plan.nic.mac})")
-    _say(console, f"Image:   zeroth {plan.image.version}" if plan.image else "Image:   (planned away from the medium)")
+    image = plan.image
+    named = f"{image.defaults.product} {image.version}" if image else "(planned away from the medium)"
+    _say(console, f"Image:   {named}")
     if plan.resumes:
         how = "begins again" if plan.resumes == "installing" else "goes on at its last steps"
         _say(console, f"An interrupted installation of this answer {how}.")

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import click
 
+from images.customisation import ImageSpec
 from zeroth.cli import cli
 from zeroth.errors import ExitCode
 from zeroth.spec.reference import json_schema, kickstart_reference
@@ -51,6 +52,7 @@ PAGES: dict[str, Callable[[], str]] = {
     "commands.md": commands_page,
     "hostspec.schema.json": json_schema,
     "kickstart.md": kickstart_reference,
+    "zeroth-image.schema.json": lambda: json_schema(ImageSpec),
 }
 
 

@@ -76,7 +76,7 @@ def _build(clone: Path) -> dict[str, float]:
 def _floor(clone: Path, work: Path) -> dict[str, float]:
     """Seconds of the bare tools, from the mirrors that the build used, at the image's own compression."""
     config = BuildConfig(clone, firmware=True)
-    packages = (read_list(config.packages / "base.list") + read_list(config.packages / "firmware.list")).names
+    packages = (read_list(config.packages / "base.list") + read_list(config.packages / "firmware-server.list")).names
     index = clone / ".cache" / "zeroth" / "index"
     tree, image = work / "bare", work / "bare.squashfs"
     started = time.monotonic()

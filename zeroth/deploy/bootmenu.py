@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
+from zeroth.deploy.imagedefaults import ImageDefaults
 from zeroth.deploy.layout import InstallId, Part
 from zeroth.deploy.verity import RootTree, verity_arguments
 from zeroth.spec.model import Dom0Spec
@@ -22,6 +23,7 @@ MENU = "/boot/grub/grub.cfg"
 ENTRY, REPAIR = "entry.cfg", "repair.cfg"
 """In the folder of a slot: what starts it, and what starts its kernel without Xen."""
 
+_PLAIN = ImageDefaults()
 _SAFE = re.compile(r"[A-Za-z0-9_@%+=:,./-]+")
 
 
@@ -42,10 +44,18 @@ class BootEntry:
     bare_linux: tuple[str, ...]
 
 
-def boot_entry(slot: str, version: str, identity: InstallId, dom0: Dom0Spec, tree: RootTree | None) -> BootEntry:
+def boot_entry(
+    slot: str,
+    version: str,
+    identity: InstallId,
+    dom0: Dom0Spec,
+    tree: RootTree | None,
+    image: ImageDefaults = _PLAIN,
+) -> BootEntry:
     """The menu entry of a slot of an installation, with the domain 0 that the answer asks for.
 
     :param tree: of the slot's root image; None only where the image is not known yet, and nothing boots by it.
+    :param image: what the image's builder set; the answer's words follow, so they win.
     """
     part = Part.SLOT_A if slot == "a" else Part.SLOT_B
     memory = f"{dom0.memory // MIB}M"
@@ -63,10 +73,10 @@ def boot_entry(slot: str, version: str, identity: InstallId, dom0: Dom0Spec, tre
     bare = (f"console=ttyS0,{dom0.serial}",) if dom0.serial else ()
     return BootEntry(
         slot=slot,
-        title=f"zeroth {version}" if version else "zeroth",
-        xen=(f"dom0_mem={memory},max:{memory}", *vcpus, *serial, "ucode=scan", *dom0.xen_append),
-        linux=(*host, "console=hvc0", "console=tty0", *dom0.linux_append),
-        bare_linux=(*host, *bare, "console=tty0", *dom0.linux_append),
+        title=f"{image.product} {version}" if version else image.product,
+        xen=(f"dom0_mem={memory},max:{memory}", *vcpus, *serial, "ucode=scan", *image.boot.xen, *dom0.xen_append),
+        linux=(*host, "console=hvc0", "console=tty0", *image.boot.dom0, *dom0.linux_append),
+        bare_linux=(*host, *bare, "console=tty0", *image.boot.dom0, *dom0.linux_append),
     )
 
 

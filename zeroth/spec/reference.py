@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 
+from pydantic import BaseModel
+
 from zeroth.spec.kickstart.entries import Command
 from zeroth.spec.kickstart.vocabulary import COMMANDS, HOOKS, INSTEAD, SECTIONS
 from zeroth.spec.model import HostSpec
@@ -36,9 +38,9 @@ A plain password is hashed with yescrypt as soon as it is read, and neither stor
 """
 
 
-def json_schema() -> str:
-    """JSON Schema of HostSpec, as a text."""
-    schema = {"$schema": "https://json-schema.org/draft/2020-12/schema", **HostSpec.model_json_schema()}
+def json_schema(model: type[BaseModel] = HostSpec) -> str:
+    """JSON Schema of HostSpec, or of another model, as a text."""
+    schema = {"$schema": "https://json-schema.org/draft/2020-12/schema", **model.model_json_schema()}
     return json.dumps(schema, indent=2) + "\n"
 
 

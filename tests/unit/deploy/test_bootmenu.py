@@ -12,8 +12,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from zeroth.deploy.bootmenu import BootEntry, boot_entry, grub_quote, render_boot_menu, render_entries
+from zeroth.deploy.imagedefaults import ImageDefaults
 from zeroth.deploy.layout import InstallId, Part
 from zeroth.deploy.verity import RootTree
+from zeroth.errors import UserError
 from zeroth.spec.model import Dom0Spec
 from zeroth.system.size import GIB, Size
 
@@ -49,6 +51,25 @@ def test_a_slot_of_its_own() -> None:
     entry = boot_entry("b", "", IDENTITY, Dom0Spec(), TREE)
     assert f"zeroth.root=PARTUUID={IDENTITY.partition_uuid(Part.SLOT_B)}" in entry.linux
     assert "zeroth.slot=b" in entry.linux
+
+
+def test_the_image_s_own_words_come_before_the_answer_s() -> None:
+    image = ImageDefaults.of({
+        "version": "1", "customisation": {"product": "Example Cloud Host", "files": [],
+        "boot": {"xen": ["sched=credit"], "dom0": ["debug"], "medium": ["x=1"]}},
+    })  # fmt: skip
+    dom0 = Dom0Spec(xen_append=("sched=credit2",), linux_append=("quiet",))
+    entry = boot_entry("a", "7", IDENTITY, dom0, TREE, image)
+    assert entry.title == "Example Cloud Host 7"
+    assert entry.xen[-2:] == ("sched=credit", "sched=credit2")
+    assert entry.linux[-2:] == entry.bare_linux[-2:] == ("debug", "quiet")
+    assert ImageDefaults.of([]) == ImageDefaults.of({}) == ImageDefaults()
+
+
+@pytest.mark.parametrize("words", [["zeroth.mode=rescue"], ["a b"], ["x\ny"], "word", [1]])
+def test_a_manifest_with_words_that_no_entry_can_have(words: object) -> None:
+    with pytest.raises(UserError, match=r"customisation\.boot\.dom0"):
+        ImageDefaults.of({"customisation": {"boot": {"dom0": words}}})
 
 
 @given(st.text(st.characters(min_codepoint=32, max_codepoint=126), min_size=1))

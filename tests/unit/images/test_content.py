@@ -87,7 +87,7 @@ def test_a_missing_list(tmp_path: Path) -> None:
         read_list(tmp_path / "none.list")
 
 
-@pytest.mark.parametrize("name", ["base", "firmware", "tools"])
+@pytest.mark.parametrize("name", ["base", "firmware-server", "firmware-desktop", "tools"])
 def test_our_lists_can_be_read(name: str) -> None:
     assert read_list(ROOT / "images" / "packages" / f"{name}.list").names
 
@@ -345,7 +345,7 @@ def test_published_files_are_placed_once(tmp_path: Path) -> None:
 
 
 def steps(tmp_path: Path, **changes: object) -> Steps:
-    config = BuildConfig(ROOT, **changes)  # type: ignore[arg-type]
+    config = BuildConfig(ROOT, **{"firmware": False, **changes})  # type: ignore[arg-type]
     return Steps(config, BuildLog(io.StringIO()), tmp_path, "today", lambda: index(tmp_path / "lists"))
 
 
@@ -362,6 +362,7 @@ def test_what_changes_what(tmp_path: Path) -> None:
     assert release.iso().key != answered.iso().key
     assert release.base().key != firmware.base().key
     assert release.tools().key == firmware.tools().key
+    assert steps(tmp_path, firmware=None).base().key == firmware.base().key
     other_mirror = steps(tmp_path, mirror="http://other.example/debian")
     assert release.iso().key == other_mirror.iso().key
 

@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-import importlib.util
 import os
 import re
 import shutil
 import stat
 import subprocess
-import sys
 import zipfile
 from pathlib import Path
-from types import ModuleType
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
+from tests.unit.images.elements import tool
 
 IMAGES = Path(__file__).parents[3] / "images"
 ELEMENT = IMAGES / "elements" / "zeroth-host"
@@ -29,16 +28,6 @@ SHELL = [
     *sorted((INITRAMFS / "scripts/zeroth-lib").iterdir()),
     FILES / "usr/lib/systemd/system-generators/zeroth-mode-generator",
 ]
-
-
-def tool(name: str) -> ModuleType:
-    spec = importlib.util.spec_from_file_location(name, ELEMENT / "zeroth-host-tools" / f"{name}.py")
-    assert spec
-    assert spec.loader
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[name] = module
-    spec.loader.exec_module(module)
-    return module
 
 
 def relative(path: Path) -> str:
@@ -73,7 +62,7 @@ def test_what_runs_in_the_tree_is_executable() -> None:
     assert os.access(FILES / "usr/lib/systemd/system-generators/zeroth-mode-generator", os.X_OK)
 
 
-@pytest.mark.parametrize("name", ["base.list", "firmware.list"])
+@pytest.mark.parametrize("name", ["base.list", "firmware-server.list"])
 def test_package_lists_are_sorted_and_name_each_package_once(name: str) -> None:
     lines = [line for line in (IMAGES / "packages" / name).read_text().splitlines() if not line.startswith("#")]
     assert lines == sorted(set(lines))
@@ -238,7 +227,7 @@ def test_a_medium_without_sums(medium: Path, tmp_path: Path) -> None:
 
 # Fixed ids.
 
-ids = tool("static_ids")
+ids = tool("zeroth-host", "static_ids")
 
 
 def test_the_table_of_ids_is_sound() -> None:
@@ -277,7 +266,7 @@ def test_account_files_are_rewritten_in_their_columns_only() -> None:
 
 # /var as a template.
 
-var = tool("factory_var")
+var = tool("zeroth-host", "factory_var")
 
 
 def test_var_becomes_a_template_of_itself(tmp_path: Path) -> None:
@@ -315,7 +304,7 @@ def test_names_that_tmpfiles_would_misread_are_refused(tmp_path: Path) -> None:
 
 # Wheels.
 
-wheels = tool("install_wheel")
+wheels = tool("zeroth-host", "install_wheel")
 
 
 def wheel(path: Path, files: dict[str, str], *, pure: str = "true") -> Path:

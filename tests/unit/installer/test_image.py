@@ -9,6 +9,7 @@ import pytest
 from installer.image import read_image, verify_image
 from tests.unit.installer.medium import TREE, write_medium
 from zeroth.errors import UserError
+from zeroth.system.files import sha256_file
 
 FILES = {"root.squashfs": b"root" * 1000, "xen.gz": b"xen", "vmlinuz": b"linux", "initrd.img": b"initrd"}
 NOWHERE = Path("/nonexistent")
@@ -85,3 +86,18 @@ def test_the_version_is_only_a_name(tmp_path: Path, manifest: str | None) -> Non
     path = medium / "zeroth" / "manifest.json"
     path.unlink() if manifest is None else path.write_text(manifest)
     assert read_image(medium, NOWHERE).version == "unknown"
+
+
+def test_a_manifest_that_has_a_checksum_is_checked(tmp_path: Path) -> None:
+    medium = make_medium(tmp_path)
+    manifest, sums = medium / "zeroth" / "manifest.json", medium / "zeroth" / "SHA256SUMS"
+    manifest.write_text('{"version": "2", "customisation": {"product": "Example", "boot": {"xen": ["loglvl=all"]}}}')
+    sums.write_text(sums.read_text() + f"{sha256_file(manifest)}  manifest.json\n")
+    image = read_image(medium, NOWHERE)
+    assert (image.version, image.defaults.product, image.defaults.boot.xen) == ("2", "Example", ("loglvl=all",))
+    manifest.write_text("{}")
+    with pytest.raises(UserError, match=r"manifest\.json is damaged"):
+        read_image(medium, NOWHERE)
+    manifest.unlink()
+    with pytest.raises(UserError, match=r"manifest\.json is missing"):
+        read_image(medium, NOWHERE)

@@ -72,7 +72,8 @@ def renumbering(current: dict[str, int], fixed: dict[str, int], what: str) -> di
     )
     if loose:
         raise ValueError(
-            f"system {what}s without a fixed id, give each a line in 00-zeroth-ids.conf: {', '.join(loose)}"
+            f"system {what}s without a fixed id, give each a line in 00-zeroth-ids.conf, or under system_ids in your "
+            f"zeroth-image.yaml: {', '.join(loose)}"
         )
     kept = {i: n for n, i in current.items() if n not in fixed}
     for name, new in fixed.items():
@@ -120,9 +121,9 @@ def chown_tree(root: Path, users: dict[int, int], groups: dict[int, int]) -> int
     return changed
 
 
-def main(table: Path, root: Path = Path("/")) -> None:
-    """Renumber the tree at ``root`` after the table."""
-    ids = parse(table.read_text())
+def main(tables: list[Path], root: Path = Path("/")) -> None:
+    """Renumber the tree at ``root`` after the tables."""
+    ids = parse("\n".join(table.read_text() for table in tables))
     passwd, group = root / "etc/passwd", root / "etc/group"
     users = renumbering(_ids_of(passwd), ids.users, "user")
     groups = renumbering(_ids_of(group), ids.groups, "group")
@@ -134,6 +135,6 @@ def main(table: Path, root: Path = Path("/")) -> None:
 
 if __name__ == "__main__":
     try:
-        main(Path(sys.argv[1]))
+        main([Path(name) for name in sys.argv[1:]])
     except ValueError as error:
         sys.exit(f"static_ids: {error}")
