@@ -86,8 +86,8 @@ def scrub(*, as_json: bool) -> int:
     # In the journal this is an alert; see sd-daemon(3).
     level = "<1>" if "JOURNAL_STREAM" in os.environ else ""
     click.echo(
-        f"{level}error: slot {here.slot} has {len(found.bad)} bad blocks (at bytes {places}): the disk does not keep what "
-        "was written to it\nhint: Running guests go on. Move them to another host, replace the disk, and install again.",
+        f"{level}error: slot {here.slot} has {len(found.bad)} bad blocks (at bytes {places}): the disk does not keep "
+        "what was written to it\nhint: Running guests go on. Move them away, replace the disk, install again.",
         err=True,
     )
     return ExitCode.MACHINE

@@ -7,7 +7,6 @@ from pathlib import Path
 
 import pytest
 
-from zeroth.deploy import scrub as scrub_module
 from zeroth.deploy.booted import Booted, booted
 from zeroth.deploy.bootenv import BootState
 from zeroth.deploy.scrub import scrub
@@ -75,7 +74,7 @@ def test_every_bad_block_is_found_and_the_others_are_read(tmp_path: Path, monkey
 
     with Stream([]).step("scrub") as step:
         assert scrub(image, step).bad == ()
-        monkeypatch.setattr(scrub_module.os, "preadv", preadv)
+        monkeypatch.setattr(os, "preadv", preadv)
         found = scrub(image, step)
     assert found.size == size
     assert set(found.bad) == broken

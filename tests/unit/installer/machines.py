@@ -34,6 +34,7 @@ def disk(path: str = "/dev/sda", size: int = 64 * GIB, **fields: Any) -> DiskFac
 def machine(*disks: DiskFacts, nics: tuple[NicFacts, ...] = (NIC,), **fields: Any) -> Facts:  # noqa: ANN401
     defaults: dict[str, Any] = {
         "memory": 4 * GIB,
+        "clock": "2026-11-01T12:00:00+00:00",
         "cpu": CpuFacts(count=4, virtualization="vmx"),
         "dmi": DmiFacts(uuid=MACHINE),
         "firmware": FirmwareFacts(kind="uefi"),

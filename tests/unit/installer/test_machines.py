@@ -13,9 +13,9 @@ from hypothesis import strategies as st
 
 from installer.cli import plan
 from installer.matching import fits
-from installer.plan import InstallPlan, Outcome, Refused
+from installer.plan import AlreadyApplied, InstallPlan, Outcome, Refused
 from installer.planner import plan_installation
-from tests.unit.installer.machines import HASH, RECORDINGS, recorded, request, spec
+from tests.unit.installer.machines import DIGEST, HASH, RECORDINGS, recorded, request, spec
 from zeroth.spec.model import HostSpec
 from zeroth.spec.selector import parse_selector
 from zeroth.system.facts import Facts
@@ -87,6 +87,12 @@ def check_safe(facts: Facts, answer: HostSpec, outcome: Outcome) -> None:
     if isinstance(outcome, Refused):
         assert outcome.problems
         assert not any(verdict.taken for verdict in outcome.verdicts) or outcome.problems
+        return
+    if isinstance(outcome, AlreadyApplied):
+        # Nothing is written; it is for the same answer on the same machine alone.
+        applied = outcome.disk.zeroth.applied if outcome.disk.zeroth else None
+        assert applied
+        assert (applied.digest, applied.machine) == (DIGEST, facts.dmi.identity)
         return
     assert isinstance(outcome, InstallPlan)
     selected = {disk.path: disk for disk in outcome.disks}
