@@ -75,7 +75,7 @@ def _entries(product: str) -> list[MenuEntry]:
         MenuEntry("rescue", "Rescue shell (changes nothing)", "r", kernel_arguments("rescue", SERIAL)),
         MenuEntry("xen", "Try this machine under Xen (rescue shell as domain 0)", "x",
                   kernel_arguments("rescue", _DOM0), _XEN),
-        MenuEntry("verify", "Verify this medium", "v", f"{kernel_arguments('verify', SERIAL)} quiet"),
+        MenuEntry("verify", "Verify this medium", "t", f"{kernel_arguments('verify', SERIAL)} quiet"),
     ]  # fmt: skip
 
 
