@@ -8,8 +8,9 @@ from pathlib import Path
 from tests.lab import disks
 from tests.lab.paths import ISO
 from tests.lab.tools import tools
+from zeroth.cli import cli, run_command
 
-__all__ = ["damaged", "extract"]
+__all__ = ["damaged", "embedded", "extract"]
 
 
 def extract(name: str, folder: Path) -> Path:
@@ -17,6 +18,15 @@ def extract(name: str, folder: Path) -> Path:
     target = folder / name
     tools().run("xorriso", "-osirrox", "on", "-indev", ISO, "-extract", f"/zeroth/{name}", target)
     target.chmod(0o644)
+    return target
+
+
+def embedded(target: Path, *options: str | Path) -> Path:
+    """A copy of the medium made by ``zeroth iso embed`` with these options."""
+    words = ["iso", "embed", str(ISO), *map(str, options), "-o", str(target)]
+    code = run_command(cli, "zeroth", words)
+    if code:
+        raise AssertionError(f"zeroth {' '.join(words)} ended with {code}")
     return target
 
 

@@ -63,12 +63,12 @@ def write_slot(image: RootImage, device: Path, step: Step) -> None:
     """
     room = device_size(device)
     if image.size > room:
-        message = f"the root image ({Size(image.size).approx()}) does not fit into {device} ({Size(room)})"
-        raise UserError(message, "Install on a larger disk.", code=ExitCode.MACHINE)
+        message = f"the image ({Size(image.size).approx()}) does not fit into {device} ({Size(room)})"
+        raise UserError(message, "Take a larger disk.", code=ExitCode.MACHINE)
     with step.step("Write") as writing:
         found = _write(image, device, writing)
     if found != image.sha256:
-        message = f"the root image changed while it was written: SHA-256 {found}, should be {image.sha256}"
+        message = f"the image changed while it was written: SHA-256 {found}, should be {image.sha256}"
         raise UserError(message, "Is the medium or the memory of this machine faulty?", code=ExitCode.MACHINE)
     flush(device)
     with step.step("Read back") as reading:

@@ -17,7 +17,7 @@ from urllib3.util.retry import Retry
 from zeroth.errors import ExitCode, UserError
 from zeroth.spec.answer import SIZE_LIMIT, AnswerText
 
-__all__ = ["fetch_answer"]
+__all__ = ["fetch_answer", "without_password"]
 
 _TIMEOUT = (10.0, 30.0)  # seconds to connect, and between two pieces
 _RETRY = Retry(
@@ -40,7 +40,7 @@ def fetch_answer(
     """
     try:
         where = urlsplit(url)
-        shown = _without_password(url)
+        shown = without_password(url)
     except ValueError:
         raise UserError("the address of the answer is malformed", _AS_IN) from None
     if not where.hostname:
@@ -93,10 +93,10 @@ def _followed(client: requests.Session, response: requests.Response, scheme: str
         if following is None:
             return response
         if scheme == "https" and not str(following.url).startswith("https://"):
-            raise _failed(_without_password(response.url), "it leads from https to an address without it")
+            raise _failed(without_password(response.url), "it leads from https to an address without it")
         response.close()
         response = client.send(following, timeout=_TIMEOUT, stream=True, allow_redirects=False)
-    raise _failed(_without_password(response.url), "it leads on and on")
+    raise _failed(without_password(response.url), "it leads on and on")
 
 
 def _limited(response: requests.Response) -> bytes:
@@ -126,7 +126,8 @@ def _reason(error: Exception) -> str:
     return text.removeprefix("HTTPSConnectionPool").strip()
 
 
-def _without_password(url: str) -> str:
+def without_password(url: str) -> str:
+    """An address as it may be shown: without user, password and query."""
     parts = urlsplit(url)
     host = parts.netloc.rpartition("@")[2]
     return urlunsplit((parts.scheme, host, parts.path, "", ""))

@@ -35,11 +35,13 @@ class Reading:
 
     :param spec: None when there are errors. It holds no plain password: what the answer had is hashed.
     :param problems: errors and warnings, in the order of the file.
+    :param hashed: the answer holds a plain password, of which ``spec`` has the hash.
     """
 
     answer: AnswerText
     spec: HostSpec | None
     problems: tuple[Problem, ...]
+    hashed: bool = False
 
     @property
     def errors(self) -> tuple[Problem, ...]:
@@ -66,17 +68,19 @@ def read_answer(answer: AnswerText, known: Known | None = None) -> Reading:
 
     :param known: time zones and keyboards; those of this machine when not given.
     """
+    plain = None
     try:
         document = _document(answer)
         spec, problems = validated(document)
         wrong = {problem.field for problem in problems}
         problems.extend(it for it in checked(document, known or known_here()) if it.field not in wrong)
         if spec is not None and not _any_error(problems):
-            spec = _hashed(spec, document, problems)
+            plain, spec = spec, _hashed(spec, document, problems)
             problems.extend(_not_done(spec, document))
     except AnswerErrors as error:
         return Reading(answer, None, tuple(error.problems))
-    return Reading(answer, None if _any_error(problems) else spec, in_order(problems))
+    refused = _any_error(problems)
+    return Reading(answer, None if refused else spec, in_order(problems), hashed=not refused and spec != plain)
 
 
 def load_answer(answer: AnswerText, known: Known | None = None) -> HostSpec:

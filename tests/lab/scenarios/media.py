@@ -2,15 +2,28 @@
 
 from __future__ import annotations
 
+import json
+
 from tests.lab import disks
-from tests.lab.answers import TARGET
+from tests.lab.answers import PASSWORD, TARGET, answer
 from tests.lab.checks import check_host
 from tests.lab.golden import golden, make_golden
 from tests.lab.host import Host
-from tests.lab.install import Target, boot
-from tests.lab.machine import Disk, Firmware
+from tests.lab.install import (
+    BOOT_PROBLEMS,
+    FAILED,
+    FINISHED,
+    INSTALL_SECONDS,
+    Target,
+    boot,
+    installer_machine,
+    new_target,
+)
+from tests.lab.keys import public_key
+from tests.lab.machine import Disk, Firmware, Machine
+from tests.lab.medium import damaged, embedded
 from tests.lab.scenario import scenario
-from tests.lab.stage import Stage
+from tests.lab.stage import Stage, expect
 
 
 @scenario(minutes=9, main=True)
@@ -37,6 +50,63 @@ def cross_firmware(stage: Stage) -> None:
             host = boot(stage, target.machine(), name=f"{made}-in-{other}", first=False)
             _check(host)
             host.kill()
+
+
+@scenario(minutes=4)
+def verify_medium(stage: Stage) -> None:
+    """The medium's own check finds it intact, and names the file in which one byte is another."""
+    target = new_target(stage, Firmware.BIOS)
+    with stage.step("a good medium"):
+        host = _verify(stage, installer_machine(stage, target), "good")
+        stage.log(host.wait_for("zeroth: verification OK: .*", 900, never="zeroth: verification failed"))
+        _restart(host)
+    with stage.step("one byte of another file is wrong"):
+        bad = damaged("xen.gz", stage.folder / "damaged.iso")
+        host = _verify(stage, installer_machine(stage, target, medium=bad), "bad")
+        stage.log(host.wait_for("zeroth: verification failed: .*", 900, never="zeroth: verification OK"))
+        host.serial.wait_for(r"zeroth: verification failed: xen\.gz\s", 0, from_start=True)
+        host.screen("damaged")
+        _restart(host)
+
+
+@scenario(minutes=6)
+def embedded_answer(stage: Stage) -> None:
+    """A medium with an answer, a key and kernel arguments embedded installs without an answer volume."""
+    key = stage.folder / "key.pub"
+    key.write_text(public_key() + "\n")
+    spec = json.loads(answer()["answer.json"])
+    spec["root"].pop("ssh_keys")
+    given = stage.folder / "host1.json"
+    given.write_text(json.dumps(spec))
+    with stage.step("embed"):
+        medium = embedded(stage.folder / "embedded.iso", "--answer", given, "--ssh-key", key,
+                          "--args", "zeroth.wait=77")  # fmt: skip
+        expect(PASSWORD.encode() not in medium.read_bytes(), "the medium holds the password in clear text")
+    target = new_target(stage, Firmware.UEFI)
+    machine = Machine(firmware=target.firmware, disks=(target.disk,), variables=target.variables, cd=medium)
+    with stage.step("install"):
+        host = stage.start(machine, "install")
+        host.wait_for("host1.json: embedded in the medium", INSTALL_SECONDS, never=f"{FAILED}|{BOOT_PROBLEMS}")
+        host.wait_for(FINISHED, INSTALL_SECONDS, never=f"{FAILED}|{BOOT_PROBLEMS}")
+        expect(host.wait_stopped(120).reason == "guest-reset", "it should have reset after its installation")
+    with stage.step("log in with the embedded key"):
+        host = boot(stage, target.machine())
+        keys = host.ssh("cat /root/.ssh/authorized_keys")
+        expect(public_key() in keys, "the embedded ssh key is not root's")
+
+
+def _verify(stage: Stage, machine: Machine, name: str) -> Host:
+    """Choose the menu's entry that verifies the medium."""
+    host = stage.start(machine, name)
+    host.wait_for("Verify this medium", 120)
+    host.serial.send("t")
+    return host
+
+
+def _restart(host: Host) -> None:
+    host.wait_for("press Enter to restart the machine", 60)
+    host.serial.send("\n")
+    expect(host.wait_stopped(60).reason == "guest-reset", "Enter did not restart the machine")
 
 
 def _check(host: Host) -> None:

@@ -13,30 +13,18 @@ from pathlib import Path
 
 import pytest
 
-from images.build import existing_tools
 from images.cache import Store
-from images.config import BuildConfig, checkout
 from images.isolate import isolated
-from images.media import make_iso
 from images.menu import ARGUMENTS_FILE, arguments_script
 from images.pack import boot_files, root_image
 from images.report import medium_problems, medium_report
 from images.tools import ToolsTree
+from tests.unit.images.medium import EPOCH, make_medium
 from zeroth.deploy.verity import read_root_tree
 from zeroth.errors import UserError
 from zeroth.spec.embedded import AREA, Embedded, read_area
 from zeroth.system.files import sha256_file
 from zeroth.system.run import CommandFailed, run
-
-EPOCH = 1_700_000_000
-
-
-@pytest.fixture(scope="module")
-def tools() -> ToolsTree:
-    found = existing_tools(BuildConfig(checkout())) if os.geteuid() == 0 else None
-    if found is None:
-        pytest.skip("needs root, and the tools tree of a build")
-    return found
 
 
 def make_tree(folder: Path) -> Path:
@@ -55,22 +43,6 @@ def make_tree(folder: Path) -> Path:
     (folder / "boot" / "xen.gz").symlink_to("xen-4.gz")
     (folder / "lib").symlink_to("usr/lib")
     return folder
-
-
-def make_medium(tmp_path: Path, name: str, tools: ToolsTree, answer: str = "") -> Path:
-    folder = tmp_path / name
-    (folder / "work").mkdir(parents=True)
-    files = {}
-    for file in ("vmlinuz", "initrd.img", "root.squashfs"):
-        path = folder / file
-        path.write_text(file)
-        files[f"zeroth/{file}"] = path
-    if answer:
-        files["zeroth/answer.ks"] = folder / "mine.ks"
-        files["zeroth/answer.ks"].write_text(answer)
-    image = folder / "zeroth.iso"
-    make_iso(image, files, version="1.2.3", epoch=EPOCH, work=folder / "work", tools=tools)
-    return image
 
 
 def test_the_same_tree_gives_the_same_root_image(tmp_path: Path, tools: ToolsTree) -> None:
