@@ -59,11 +59,11 @@ def bootstrap(
     own = _own_packages(work / "own", debs or {}, preferences)
     argv = [
         "mmdebstrap", "--mode=root", f"--variant={variant}", f"--architectures={ARCHITECTURE}",
-        f"--include={','.join(packages)}", "--skip=essential/unlink,check/empty", "--verbose",
+        f"--include={','.join(packages)}", "--skip=essential/unlink,check/empty,update", "--verbose",
         *(f"--aptopt={option}" for option in index.options),
         "--dpkgopt=force-unsafe-io",
         f'--setup-hook=mkdir -p {cache} "$1"/var/lib/apt/lists/partial',
-        f'--setup-hook=cp -a {lists}/*_* "$1"/var/lib/apt/lists/',
+        f'--setup-hook=cp -aL {lists}/*_* "$1"/var/lib/apt/lists/',
         f"--setup-hook=cp -al {old}/. {cache}/ 2>/dev/null || cp -a {old}/. {cache}/",
         *(["--hook-dir=/usr/share/mmdebstrap/hooks/file-mirror-automount"] if " file:" in index.sources else []),
         *options, *own,

@@ -17,10 +17,12 @@ from images.customisation import Customisation, read_customisation
 from images.customisation.pins import check_pins
 from images.customise import element_hooks
 from images.graph import Planned, Step, execute, plan
-from images.index import PackageIndex, fetch_index
+from images.index import PackageIndex, cached_index, fetch_index
 from images.log import BuildLog, open_log
+from images.origin import check_dates, mirrors_for
+from images.pool import PackagePool
 from images.publish import Published, publish
-from images.sources import acquire_options, host_sources, mirrors_from
+from images.sources import acquire_options, host_sources
 from images.steps import Steps
 from images.tools import ToolsTree
 from zeroth import progress
@@ -168,19 +170,49 @@ def _make(session: _Session, targets: Sequence[Step], report: progress.Step) -> 
     store.need_space(Size(sum(step.space for step in todo)))
     if _FROM_PACKAGES & {step.name for step in todo}:
         with report.step("Package index") as step:
-            mirrors = mirrors_from(host_sources(), config.mirror)
-            session.index = fetch_index(mirrors, config.cache / "index", acquire_options(), step.log)
-            steps = session.steps()
-            session.index.check(steps.tools_list() + steps.image_list())
+            session.index = _index(session, step)
             if session.customisation:
                 check_pins(session.customisation, session.index.archives)
-        atomic_write(_stamp(config), session.as_of + "\n")
+        if config.snapshot is None:
+            atomic_write(_stamp(config), session.as_of + "\n")
     results = execute(targets, store, jobs=config.jobs, report=report)
     removed = store.prune(_keys(targets))
     if removed:
         size = Size(sum(meta.size for meta in removed))
         report.log(f"{len(removed)} old results removed from the store ({size.approx()})")
     return results
+
+
+def _index(session: _Session, report: progress.Step) -> PackageIndex:
+    """The package index, checked: all packages exist, fit together, and are here when nobody may be asked.
+
+    :raises UserError: when something is missing, before anything is installed.
+    """
+    config, steps = session.config, session.steps()
+    mirrors = mirrors_for(host_sources(), config.mirror, config.snapshot, offline=config.offline)
+    options = acquire_options(proxies=not config.offline)
+    if mirrors is None:
+        index = cached_index(config.index, options)
+    else:
+        index = fetch_index(
+            mirrors, config.index, options, report.log, keyring=config.keyring, dated=config.snapshot is not None
+        )
+    if config.snapshot:
+        check_dates(index.lists, config.snapshot)
+    lists = (steps.tools_list(), steps.image_list())
+    index.check(lists[0] + lists[1])
+    wanted = {archive.file: archive for packages in lists for archive in index.needed(packages.names)}
+    missing = PackagePool(config.pool).missing(index, wanted.values())
+    size = Size(sum(archive.size for archive in missing))
+    if missing and mirrors is None:
+        names = "\n  ".join(sorted(archive.file for archive in missing)[:12])
+        raise UserError(
+            f"--offline, and {len(missing)} of {len(wanted)} packages ({size.approx()}) are not here:\n  {names}",
+            "Build once without --offline, or name a mirror on this machine: --mirror file:/srv/debian",
+            code=ExitCode.MACHINE,
+        )
+    report.log(f"{len(wanted)} packages, of which {len(missing)} have to be fetched ({size.approx()})")
+    return index
 
 
 def _keys(targets: Sequence[Step]) -> set[str]:
@@ -192,6 +224,8 @@ def _stamp(config: BuildConfig) -> Path:
 
 
 def _as_of(config: BuildConfig) -> str:
+    if config.snapshot is not None:
+        return str(config.snapshot)
     if not config.update and _stamp(config).is_file():
         return _stamp(config).read_text().strip()
     return datetime.now(UTC).isoformat(timespec="seconds")

@@ -18,8 +18,9 @@ from rich.table import Table
 from images.build import build as build_image
 from images.build import planned
 from images.cache import Store, tree_size
-from images.config import BuildConfig, Profile, checkout
+from images.config import KEYRING, BuildConfig, Profile, checkout
 from images.customisation import CUSTOMISATION_FILE
+from images.snapshot import parse_snapshot
 from zeroth.errors import ExitCode
 from zeroth.keys.cli import passphrase_for
 from zeroth.keys.keyring import secret_key
@@ -57,6 +58,12 @@ def _options(command: _Command) -> _Command:
         click.option("--upgrade/--no-upgrade", default=None,
                      help="Make the upgrade file (.zup) too.  [default: in release images]"),
         click.option("--update", is_flag=True, help="Take the newest packages, even though some are cached."),
+        click.option("--offline", is_flag=True,
+                     help="Ask nobody but mirrors on this machine; packages of earlier builds are used."),
+        click.option("--snapshot", default="", metavar="DATE",
+                     help="Packages as of a date (its beginning, UTC), from a --mirror that keeps snapshots."),
+        click.option("--keyring", type=click.Path(exists=True, dir_okay=False, resolve_path=True, path_type=Path),
+                     metavar="FILE", help="Keys that sign the --mirror, when they are not Debian's."),
         click.option("--jobs", type=click.IntRange(1), default=os.cpu_count() or 1, show_default="all processors",
                      help="Steps, and compressor threads, at a time."),
     ]):  # fmt: skip
@@ -72,6 +79,9 @@ def _config(
     firmware: bool | None,
     upgrade: bool | None,
     update: bool,
+    offline: bool,
+    snapshot: str,
+    keyring: Path | None,
     jobs: int,
     customise: Path | None,
     no_customise: bool,
@@ -87,6 +97,7 @@ def _config(
     return BuildConfig(
         root, kind, mirror, answer, firmware=firmware, update=update,
         upgrade=kind is Profile.RELEASE if upgrade is None else upgrade, jobs=jobs, customise=customise, into=into,
+        offline=offline, keyring=keyring or KEYRING, snapshot=parse_snapshot(snapshot) if snapshot else None,
     )  # fmt: skip
 
 
@@ -115,6 +126,8 @@ def build(*, as_json: bool, log: Path | None, timings: bool, sign_keys: tuple[Pa
       zeroth image build --customise site/zeroth-image.yaml --into site/dist
       zeroth image build --answer lab/host1.ks --mirror http://mirror.example/debian
       zeroth image build --sign-key ~/keys/release.key
+      zeroth image build --offline
+      zeroth image build --snapshot 2026-01-31 --mirror http://snapshots.example/archive/debian
     """
     config = _config(**options)  # type: ignore[arg-type]
     # Asked for now, and not after minutes of building.

@@ -8,16 +8,19 @@ from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 
+from images.snapshot import Snapshot
 from zeroth import __version__
 from zeroth.errors import UserError
 
-__all__ = ["ARCHITECTURE", "SUITE", "VOLUME_LABEL", "BuildConfig", "Profile", "checkout", "released_name"]
+__all__ = ["ARCHITECTURE", "KEYRING", "SUITE", "VOLUME_LABEL", "BuildConfig", "Profile", "checkout", "released_name"]
 
 SUITE = "trixie"
 """Debian 13: what the image and the tools tree are made of, whatever the build host runs."""
 ARCHITECTURE = "amd64"
 COMPONENTS = ("main", "non-free-firmware")
 VOLUME_LABEL = "ZEROTH"
+KEYRING = Path("/usr/share/keyrings/debian-archive-keyring.gpg")
+"""The keys that Debian signs its archives with."""
 
 
 class Profile(StrEnum):
@@ -44,6 +47,9 @@ class BuildConfig:
     :param firmware: put firmware for server network cards and storage adapters into the image, or none; when not
         given, ``customise`` decides, and else the profile.
     :param update: ask the mirror for newer packages even though a tree of packages is cached.
+    :param offline: ask nobody but mirrors on this machine; what earlier builds fetched is there too.
+    :param snapshot: take packages as of then, from a mirror that keeps them.
+    :param keyring: the keys that sign the mirror's Release files.
     :param upgrade: make an upgrade file too.
     :param customise: file that says what the user changes about the image.
     :param into: folder where results are published; ``dist`` of the checkout when not given.
@@ -56,6 +62,9 @@ class BuildConfig:
     answer: Path | None = None
     firmware: bool | None = None
     update: bool = False
+    offline: bool = False
+    snapshot: Snapshot | None = None
+    keyring: Path = KEYRING
     upgrade: bool = False
     jobs: int = os.cpu_count() or 1
     customise: Path | None = None
@@ -66,6 +75,17 @@ class BuildConfig:
         """Everything that can be made again; ``ZEROTH_CACHE`` puts it elsewhere, to be shared by several checkouts."""
         given = os.environ.get("ZEROTH_CACHE")
         return Path(given).absolute() if given else self.root / ".cache" / "zeroth"
+
+    @property
+    def index(self) -> Path:
+        """Folder of the package index; each snapshot has its own."""
+        folder = self.cache / "index"
+        return folder / self.snapshot.stamp if self.snapshot else folder
+
+    @property
+    def pool(self) -> Path:
+        """Folder of downloaded packages."""
+        return self.cache / "packages"
 
     @property
     def dist(self) -> Path:

@@ -6,18 +6,38 @@ import difflib
 import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 
-from images.config import ARCHITECTURE, SUITE
+from images.config import ARCHITECTURE, COMPONENTS, KEYRING, SUITE
 from images.packages import PackageList
-from images.sources import KEYRING, Mirrors, sources_list
+from images.releases import release_files
+from images.sources import Mirrors, sources_list
 from zeroth.errors import ExitCode, UserError
+from zeroth.system.files import sha256_file
 from zeroth.system.run import CommandFailed, run
 
-__all__ = ["PackageIndex", "Unsigned", "fetch_index"]
+__all__ = ["Archive", "PackageIndex", "Untrusted", "cached_index", "fetch_index"]
 
-_UNSIGNED = re.compile(r"NO_PUBKEY|is not signed|EXPKEYSIG|BADSIG|REVKEYSIG|[Nn]ot signed|signature.*(invalid|verif)")
+_MACHINE = ExitCode.MACHINE
+_UNSIGNED = re.compile(
+    r"NO_PUBKEY|is not signed|EXPKEYSIG|BADSIG|REVKEYSIG|[Nn]ot signed|[Ss]ignature.*(invalid|verif)"
+    r"|NODATA|Sub-process /usr/bin/sqv"
+)
+_OUTDATED = re.compile(r"is expired|not valid yet")
+_DAMAGED = re.compile(r"Hash Sum mismatch|unexpected size|Clearsigned file isn't valid")
+
+
+@dataclass(frozen=True)
+class Archive:
+    """A package file that a mirror offers.
+
+    :param file: its name in apt's download cache.
+    :param size: bytes.
+    """
+
+    file: str
+    size: int
 
 
 @dataclass(frozen=True)
@@ -71,6 +91,29 @@ class PackageIndex:
             "no such package in Debian 13:\n  " + "\n  ".join(lines), "Correct the list; nothing was built so far."
         )
 
+    def needed(self, packages: Sequence[str]) -> list[Archive]:
+        """All package files that an installation of packages into an empty tree takes.
+
+        :raises UserError: when they cannot be installed together.
+        """
+        try:
+            done = run(
+                ["apt-get", "--print-uris", "-q", "-y", "--no-install-recommends", "install", "?essential", "apt",
+                 *packages],
+                env={"APT_CONFIG": str(self.lists.parent / "apt.conf")},
+            )  # fmt: skip
+        except CommandFailed as error:
+            said = error.completed.stdout.splitlines() + error.completed.stderr.splitlines()
+            told = [line.strip() for line in said if re.match(r"E:| \S+ : \w+: | {5,}", line)]
+            raise UserError(
+                "these packages cannot be installed together:\n  " + "\n  ".join(told[:12]),
+                "Correct the lists in images/packages, or name a mirror that is whole with --mirror URL.",
+                code=_MACHINE,
+            ) from None
+        # 'address' file size SHA256:hash
+        words = [line.split() for line in done.stdout.splitlines() if line.startswith("'")]
+        return [Archive(file, int(size)) for _, file, size, *_ in words]
+
     def _stanzas(self) -> Iterator[dict[str, str]]:
         wanted = ("Package", "Version", "Architecture", "SHA256", "Provides")
         for path in sorted(self.lists.glob("*_Packages")):
@@ -90,37 +133,84 @@ class PackageIndex:
 
 
 def fetch_index(
-    mirrors: Mirrors, folder: Path, options: Sequence[str], say: Callable[[str], None] = lambda _: None
+    mirrors: Mirrors,
+    folder: Path,
+    options: Sequence[str],
+    say: Callable[[str], None] = lambda _: None,
+    *,
+    keyring: Path = KEYRING,
+    dated: bool = False,
 ) -> PackageIndex:
     """Fetch the indices of the first mirror that has them, properly signed.
 
     :param folder: holds the indices afterwards; what is there from an earlier fetch is not fetched again.
     :param say: told about mirrors that were tried in vain.
-    :raises UserError: when no mirror answers, or what it answers is not signed by Debian.
+    :param keyring: the keys that sign the mirror's Release files.
+    :param dated: packages of a past date are wanted: indices may be outdated by now.
+    :raises UserError: when no mirror answers, or what it answers cannot be trusted.
     """
-    if not KEYRING.is_file():
+    if not keyring.is_file():
         raise UserError(
-            f"Debian's archive keys are missing: {KEYRING}",
-            "Install the package debian-archive-keyring.",
-            code=ExitCode.MACHINE,
+            f"the archive keys are missing: {keyring}", "Install the package debian-archive-keyring.", code=_MACHINE
         )
-    archive = _first(mirrors.archive, sources_list, folder, options, say)
+    sources = partial(sources_list, keyring=keyring, dated=dated)
+    archive = _first(mirrors.archive, sources, folder, options, say)
     security = ""
     if mirrors.security:
         try:
-            security = _first(mirrors.security, lambda uri: sources_list(archive, uri), folder, options, say)
-        except Unsigned:
+            security = _first(mirrors.security, lambda uri: sources(archive, uri), folder, options, say)
+        except Untrusted:
             raise
         except UserError:
             if mirrors.required:
                 raise
     # Once more with the final sources, so that the folder holds their indices and no others.
-    _update(sources_list(archive, security), folder, options, tidy=True)
-    return PackageIndex(sources_list(archive, security), folder / "lists", tuple(options), bool(security))
+    _update(sources(archive, security), folder, options, tidy=True)
+    return PackageIndex(sources(archive, security), folder / "lists", tuple(options), bool(security))
 
 
-class Unsigned(UserError):
-    """What a mirror answers is not signed by Debian."""
+def cached_index(folder: Path, options: Sequence[str]) -> PackageIndex:
+    """The indices that :func:`fetch_index` left in ``folder``, without asking anybody.
+
+    :raises UserError: when there are none, or they are damaged.
+    """
+    try:
+        sources = (folder / "sources.list").read_text()
+    except FileNotFoundError:
+        sources = ""
+    found = list(release_files(folder / "lists")) if sources else []
+    if not found:
+        raise UserError(
+            "--offline, and no earlier build fetched a package index",
+            "Build once without --offline, or name a mirror on this machine: --mirror file:/srv/debian",
+            code=_MACHINE,
+        )
+    damaged = [f"{path.name}: {problem}" for path, said in found for problem in _damage(path, str(said["SHA256"]))]
+    if damaged:
+        raise UserError(
+            "the package index of an earlier build is damaged:\n  " + "\n  ".join(damaged),
+            "Build once without --offline.",
+            where=str(folder),
+            code=_MACHINE,
+        )
+    # The folder may have been copied here, and its settings hold its path.
+    _configure(sources, folder, options)
+    return PackageIndex(sources, folder / "lists", tuple(options), f" {SUITE}-security " in sources)
+
+
+def _damage(release: Path, sums: str) -> Iterator[str]:
+    """What is wrong with the indices that lie beside a Release file and belong to it."""
+    for digest, size, name in (line.split() for line in sums.splitlines() if line.strip()):
+        # Of an empty list apt keeps nothing.
+        if int(size) and name in {f"{component}/binary-{ARCHITECTURE}/Packages" for component in COMPONENTS}:
+            stem = re.sub(r"(In)?Release$", "", release.name)
+            path = release.with_name(stem + name.replace("/", "_"))
+            if not path.is_file() or sha256_file(path) != digest:
+                yield f"{name} is not what it names"
+
+
+class Untrusted(UserError):
+    """What a mirror answers is not signed by whom it should be, or not of this time."""
 
 
 def _first(
@@ -148,6 +238,15 @@ def _first(
 
 
 def _update(sources: str, folder: Path, options: Sequence[str], *, tidy: bool = False) -> None:
+    _configure(sources, folder, options, tidy=tidy)
+    try:
+        run(["apt-get", "update", "-q"], env={"APT_CONFIG": str(folder / "apt.conf")}, timeout=300)
+    except CommandFailed as error:
+        _explain(error)
+
+
+def _configure(sources: str, folder: Path, options: Sequence[str], *, tidy: bool = False) -> None:
+    """Write apt's settings for the indices in ``folder``, apart from this machine's own."""
     (folder / "lists" / "partial").mkdir(parents=True, exist_ok=True)
     (folder / "empty" / "apt.conf.d").mkdir(parents=True, exist_ok=True)
     (folder / "sources.list").write_text(sources)
@@ -163,25 +262,35 @@ def _update(sources: str, folder: Path, options: Sequence[str], *, tidy: bool = 
         'Acquire::IndexTargets::deb::Contents-deb::DefaultEnabled "false"', *options,
     ]  # fmt: skip
     (folder / "apt.conf").write_text("".join(f"{line};\n" for line in config))
-    try:
-        run(["apt-get", "update", "-q"], env={"APT_CONFIG": str(folder / "apt.conf")}, timeout=600)
-    except CommandFailed as error:
-        _explain(error)
 
 
 def _explain(error: CommandFailed) -> None:
     text = error.completed.stderr + error.completed.stdout
     lines = [line for line in text.splitlines() if line.startswith(("E:", "Err:", "W:"))]
-    seen = "\n  ".join(dict.fromkeys(lines[:6]))
+    # Without a word of apt's it was cut off: the mirror took the connection and then sent nothing.
+    seen = "\n  ".join(dict.fromkeys(lines[:6] or error.message.splitlines()[:1]))
+    if _OUTDATED.search(text):
+        raise Untrusted(
+            f"the mirror's index is outdated, or not of this time:\n  {seen}",
+            "Check this machine's clock; use a mirror that is kept up to date, or ask for the packages of a date: "
+            "--snapshot DATE.",
+            code=_MACHINE,
+        ) from None
+    if _DAMAGED.search(text):
+        raise UserError(
+            f"the mirror's index is damaged, or just being changed:\n  {seen}",
+            "Try again in a while, or name another mirror with --mirror URL.",
+            code=_MACHINE,
+        ) from None
     if _UNSIGNED.search(text):
-        raise Unsigned(
-            f"the mirror's index is not signed by Debian:\n  {seen}",
-            "Use another mirror, or bring the package debian-archive-keyring up to date. "
-            "Packages that nobody signed are never installed.",
-            code=ExitCode.MACHINE,
+        raise Untrusted(
+            f"the mirror's index is not signed by whom it should be:\n  {seen}",
+            "Use another mirror, bring the package debian-archive-keyring up to date, or name the keys of your own "
+            "mirror with --keyring FILE. Packages that nobody signed are never installed.",
+            code=_MACHINE,
         ) from None
     raise UserError(
         f"cannot reach a mirror of Debian 13 ({SUITE}):\n  {seen}",
         "Check the network and the proxy settings of apt, or name another mirror with --mirror URL.",
-        code=ExitCode.MACHINE,
+        code=_MACHINE,
     ) from None

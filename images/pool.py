@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+import os
 import shutil
+import time
+from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
 
-from images.index import PackageIndex
+from images.index import Archive, PackageIndex
 from zeroth.system.files import sha256_file
 
 __all__ = ["PackagePool"]
+
+
+_KEPT = 90 * 24 * 3600
+"""Seconds that a package stays which no index knows any more: snapshots and other checkouts may."""
 
 
 class PackagePool:
@@ -19,17 +26,30 @@ class PackagePool:
         self.folder = folder
 
     def offer(self, index: PackageIndex, into: Path) -> int:
-        """Link into ``into`` the packages that the index knows; returns how many. Others are removed."""
+        """Link into ``into`` the packages that the index knows; returns how many. Damaged and old ones are removed."""
         self.folder.mkdir(parents=True, exist_ok=True)
         into.mkdir(parents=True)
         offered = 0
         for path in sorted(self.folder.glob("*.deb")):
-            if index.archives.get(path.name) == sha256_file(path):
+            signed = index.archives.get(path.name)
+            if signed is None:
+                if path.stat().st_mtime < time.time() - _KEPT:
+                    path.unlink()
+            elif signed == sha256_file(path):
                 _link_or_copy(path, into / path.name)
                 offered += 1
             else:
                 path.unlink()
         return offered
+
+    def missing(self, index: PackageIndex, archives: Iterable[Archive]) -> list[Archive]:
+        """Those of the package files that are not here whole, as Debian signed them."""
+        return [
+            archive
+            for archive in archives
+            if not (path := self.folder / archive.file).is_file()
+            or index.archives.get(archive.file) != sha256_file(path)
+        ]
 
     def keep(self, folder: Path) -> None:
         """Take over the packages in a folder of apt's."""
@@ -37,6 +57,7 @@ class PackagePool:
             if not (self.folder / path.name).exists():
                 with suppress(FileExistsError):
                     _link_or_copy(path, self.folder / path.name)
+            os.utime(self.folder / path.name)
 
 
 def _link_or_copy(source: Path, target: Path) -> None:

@@ -10,7 +10,7 @@ from debian.deb822 import Deb822
 
 from zeroth.system.files import sha256_file
 
-__all__ = ["Release", "installed_archives", "releases"]
+__all__ = ["Release", "installed_archives", "release_files", "releases"]
 
 
 @dataclass(frozen=True)
@@ -33,15 +33,23 @@ class Release:
         return {name: value for name, value in asdict(self).items() if value}
 
 
+def release_files(lists: Path) -> Iterator[tuple[Path, Mapping[str, str]]]:
+    """The signed Release files among a folder of apt's indices, with their fields; names in any case.
+
+    :param lists: in the form of ``/var/lib/apt/lists``.
+    """
+    for path in sorted((*lists.glob("*_InRelease"), *lists.glob("*_Release"))):
+        with path.open(encoding="utf-8") as file:
+            yield path, Deb822(Deb822.split_gpg_and_payload(line.encode() for line in file)[1])
+
+
 def releases(lists: Path) -> list[Release]:
     """The suites whose indices lie in a folder of apt's, by label and codename.
 
     :param lists: in the form of ``/var/lib/apt/lists``.
     """
     found = []
-    for path in (*lists.glob("*_InRelease"), *lists.glob("*_Release")):
-        with path.open(encoding="utf-8") as file:
-            said = Deb822(Deb822.split_gpg_and_payload(line.encode() for line in file)[1])
+    for path, said in release_files(lists):
         fields = {name: str(said.get(name.capitalize(), "")) for name in ("origin", "label", "codename", "version",
                                                                          "date")}  # fmt: skip
         found.append(Release(**fields, sha256=sha256_file(path)))

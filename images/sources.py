@@ -14,12 +14,11 @@ from pathlib import Path
 
 from debian.deb822 import Deb822
 
-from images.config import COMPONENTS, SUITE
+from images.config import COMPONENTS, KEYRING, SUITE
 from zeroth.errors import ExitCode, UserError
 from zeroth.system.run import run
 
 __all__ = [
-    "KEYRING",
     "AptSource",
     "Mirrors",
     "acquire_options",
@@ -29,8 +28,6 @@ __all__ = [
     "parse_one_line",
     "sources_list",
 ]
-
-KEYRING = Path("/usr/share/keyrings/debian-archive-keyring.gpg")
 
 _RELEASES = frozenset((
     "buster", "bullseye", "bookworm", "trixie", "forky", "duke", "sid",
@@ -152,9 +149,9 @@ def mirrors_from(sources: Iterable[AptSource], mirror: str = "") -> Mirrors:
                     addresses[address] = addresses.get(address, False) or sure
     if mirror:
         address = mirror.rstrip("/")
-        return Mirrors(
-            (address,), tuple(dict.fromkeys((f"{address}-security", *_best_first(security)))), required=False
-        )
+        # Next to it, as Debian's own archive has it; in the same place; or where the machine gets them.
+        places = (f"{address}-security", address, *_best_first(security))
+        return Mirrors((address,), tuple(dict.fromkeys(places)), required=False)
     if not archive:
         raise UserError(
             "this machine's apt configuration names no Debian archive",
@@ -166,18 +163,30 @@ def mirrors_from(sources: Iterable[AptSource], mirror: str = "") -> Mirrors:
     return Mirrors(_best_first(archive), tuple(f"{address}-security" for address in archive), required=False)
 
 
-def sources_list(archive: str, security: str = "") -> str:
-    """The sources of our release at these addresses, in one-line style; every index is verified with Debian's keys."""
+def sources_list(archive: str, security: str = "", *, keyring: Path = KEYRING, dated: bool = False) -> str:
+    """The sources of our release at these addresses, in one-line style.
+
+    :param keyring: the keys that every index is verified with.
+    :param dated: packages of a past date are wanted, so that indices may be outdated by now.
+    """
+    options = f"signed-by={keyring}" + (" check-valid-until=no" if dated else "")
     components = " ".join(COMPONENTS)
     suites = [(archive, SUITE), (archive, f"{SUITE}-updates")]
     if security:
         suites.append((security, f"{SUITE}-security"))
-    return "".join(f"deb [signed-by={KEYRING}] {address} {suite} {components}\n" for address, suite in suites)
+    return "".join(f"deb [{options}] {address} {suite} {components}\n" for address, suite in suites)
 
 
-def acquire_options() -> tuple[str, ...]:
-    """How the build host reaches its mirrors (proxies, certificates, dates ...): apt options as ``Name "value"``."""
-    return tuple(_wanted_options(run(["apt-config", "dump", "Acquire"]).stdout))
+def acquire_options(*, proxies: bool = True) -> tuple[str, ...]:
+    """How the build host reaches its mirrors (proxies, certificates, dates ...): apt options as ``Name "value"``.
+
+    :param proxies: False where only mirrors on this machine are asked.
+    """
+    options = _wanted_options(run(["apt-config", "dump", "Acquire"]).stdout)
+    if proxies:
+        return tuple(options)
+    direct = tuple(f'Acquire::{kind}::Proxy "DIRECT"' for kind in ("http", "https"))
+    return (*(option for option in options if "::proxy" not in option.lower()), *direct)
 
 
 _OPTION = re.compile(r'(?P<name>Acquire::[A-Za-z0-9:._-]+) "(?P<value>[^"]*)";')

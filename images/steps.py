@@ -101,7 +101,9 @@ class Steps:
             (out / "root").mkdir()
             self._bootstrap("tools", packages, out / "tree", step, "essential", _LEFT_OUT)
 
-        inputs = {"suite": SUITE, "packages": digest_text("\n".join(packages.names)), "form": "1"}
+        inputs = {
+            "suite": SUITE, "packages": digest_text("\n".join(packages.names)), "form": "1", **self._snapshot()
+        }  # fmt: skip
         return Step("tools", "Tools tree", inputs, make, space=_GIB)
 
     def base(self) -> Step:
@@ -123,6 +125,7 @@ class Steps:
             "suite": f"{SUITE} {' '.join(COMPONENTS)}",
             "packages": digest_text("\n".join(packages.names)),
             "packages as of": self.as_of,
+            **self._snapshot(),
             "source date": str(self.config.epoch),
             "options": digest_text(repr((_LEFT_OUT, _NO_INITRD))),
             "images/bootstrap.py": self._code("bootstrap.py"),
@@ -148,7 +151,10 @@ class Steps:
         """Third parties' wheels."""
 
         def make(out: Path, _: Results, __: progress.Step) -> None:
-            third_party_wheels(self.config.root, out, work=self._scratch("wheels"), epoch=self.config.epoch)
+            third_party_wheels(
+                self.config.root, out, work=self._scratch("wheels"), epoch=self.config.epoch,
+                pool=self.config.pool / "python", offline=self.config.offline,
+            )  # fmt: skip
 
         inputs = {name: digest_text(locked(self.config.root, name)) for name in NOT_IN_DEBIAN}
         return Step("wheels", "Wheels that Debian lacks", {**inputs, "source date": str(self.config.epoch)}, make)
@@ -320,7 +326,7 @@ class Steps:
         options: Sequence[str], own: Customisation | None = None,
     ) -> None:  # fmt: skip
         bootstrap(
-            packages.names, target, index=self.index(), pool=PackagePool(self.config.cache / "packages"),
+            packages.names, target, index=self.index(), pool=PackagePool(self.config.pool),
             epoch=self.config.epoch, work=self._scratch(name), variant=variant, options=options,
             log=self.log.writer(name), progress=step.update,
             debs={deb.file_name: deb.path for deb in own.debs} if own else {},
@@ -330,6 +336,10 @@ class Steps:
     def _own_tree_inputs(self) -> dict[str, str]:
         found = self.customisation.tree_inputs() if self.customisation else {}
         return {**found, "images/customisation/stage.py": self._code("customisation/stage.py")} if found else {}
+
+    def _snapshot(self) -> dict[str, str]:
+        """Which packages are wanted, when they are not just those of the first build."""
+        return {"snapshot": self.config.snapshot.stamp} if self.config.snapshot else {}
 
     def _units(self) -> list[Path]:
         return [path for room in ROOMS for path in files_below(self.config.root / room / "units")]

@@ -39,18 +39,37 @@ def room_wheel(root: Path, out: Path, *, work: Path, epoch: int) -> None:
     _wheel([str(copy)], out, epoch)
 
 
-def third_party_wheels(root: Path, out: Path, *, work: Path, epoch: int) -> None:
-    """Fetch or build the wheels that Debian has no package of, at the locked versions and hashes, into ``out``."""
+def third_party_wheels(root: Path, out: Path, *, work: Path, epoch: int, pool: Path, offline: bool = False) -> None:
+    """Make the wheels that Debian has no package of, at the locked versions and hashes, in ``out``.
+
+    :param pool: folder that keeps what was fetched.
+    :param offline: take it from there alone.
+    """
     requirements = work / "requirements.txt"
     requirements.write_text("\n".join(locked(root, name) for name in NOT_IN_DEBIAN) + "\n")
+    pool.mkdir(parents=True, exist_ok=True)
+    names = ", ".join(NOT_IN_DEBIAN)
+    wanted = ["--require-hashes", "--find-links", str(pool), "-r", str(requirements)]
+    download = [*_PIP, "download", "--quiet", "--no-deps", "--no-build-isolation", *wanted]
+    # First what is here: the network is asked only for what is not.
     try:
-        _wheel(["--require-hashes", "-r", str(requirements)], out, epoch)
-    except CommandFailed as error:
-        raise UserError(
-            f"cannot get {', '.join(NOT_IN_DEBIAN)} from the Python package index: {_last_error(error)}",
-            "Check the network and pip's settings.",
-            code=ExitCode.MACHINE,
-        ) from None
+        run([*download, "--no-index", "--dest", work / "here"])
+    except CommandFailed:
+        if offline:
+            raise UserError(
+                f"--offline, and no earlier build fetched {names} at the locked version",
+                "Build once without --offline.",
+                code=ExitCode.MACHINE,
+            ) from None
+        try:
+            run([*download, "--dest", pool])
+        except CommandFailed as error:
+            raise UserError(
+                f"cannot get {names} from the Python package index: {_last_error(error)}",
+                "Check the network and pip's settings.",
+                code=ExitCode.MACHINE,
+            ) from None
+    _wheel(["--no-index", *wanted], out, epoch)
 
 
 def locked(root: Path, name: str) -> str:

@@ -127,7 +127,9 @@ def test_security_is_guessed_when_the_machine_does_not_say() -> None:
 def test_a_named_mirror_replaces_the_archive() -> None:
     mirrors = mirrors_from(parse_deb822(DEB822), "https://own.example/debian/")
     assert mirrors.archive == ("https://own.example/debian",)
-    assert mirrors.security == ("https://own.example/debian-security", "http://mirror.example/security")
+    assert mirrors.security == (
+        "https://own.example/debian-security", "https://own.example/debian", "http://mirror.example/security"
+    )  # fmt: skip
     assert not mirrors.required
 
 
