@@ -32,7 +32,7 @@ from zeroth.spec import AnswerText, load_answer
 from zeroth.system.files import atomic_write
 from zeroth.system.size import Size
 
-__all__ = ["build", "existing_tools", "planned", "tools_tree"]
+__all__ = ["build", "existing_tools", "finished_tree", "planned", "tools_tree"]
 
 _HOST_TOOLS = {
     "mmdebstrap": "mmdebstrap", "apt-get": "apt", "dpkg": "dpkg", "unshare": "util-linux", "findmnt": "util-linux",
@@ -91,6 +91,13 @@ def tools_tree(stream: progress.Stream, config: BuildConfig | None = None) -> To
             step = session.steps().tools()
             found = ToolsTree(_make(session, [step], report)[step.name])
     return found
+
+
+def finished_tree(config: BuildConfig, stream: progress.Stream) -> Path:
+    """The tree that goes into the root image, made first when it is not there. It is the store's: read it only."""
+    with stream.step("Tree") as report, _session(config, stream, report) as session:
+        step = session.steps().tree()
+        return _make(session, [step], report)[step.name] / "tree"
 
 
 def existing_tools(config: BuildConfig) -> ToolsTree | None:

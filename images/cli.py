@@ -5,7 +5,9 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import subprocess
 import sys
+import tempfile
 from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
@@ -16,10 +18,11 @@ from rich.console import Console
 from rich.table import Table
 
 from images.build import build as build_image
-from images.build import planned
+from images.build import finished_tree, planned
 from images.cache import Store, tree_size
 from images.config import KEYRING, BuildConfig, Profile, checkout
 from images.customisation import CUSTOMISATION_FILE
+from images.isolate import in_root
 from images.snapshot import parse_snapshot
 from zeroth.errors import ExitCode
 from zeroth.keys.cli import passphrase_for
@@ -177,6 +180,29 @@ def graph(*, as_json: bool, **options: object) -> None:
         needs = ", ".join(step.name for step in item.step.needs)
         table.add_row(item.step.name, "[yellow]run[/]" if item.run else "[green]kept[/]", item.why, needs)
     Console().print(table)
+
+
+@image.command(context_settings={"ignore_unknown_options": True})
+@_options
+@click.argument("command", nargs=-1, type=click.UNPROCESSED)
+def shell(*, command: tuple[str, ...], **options: object) -> int:
+    """Open a shell in the tree that goes into the image, or run a command there; ends with the command's own status.
+
+    The tree is made first when it is not there. What is changed in it is thrown away at the end.
+
+    \b
+    Examples:
+      zeroth image shell
+      zeroth image shell -- dpkg --list
+    """
+    config = _config(**options)  # type: ignore[arg-type]
+    tree = finished_tree(config, Stream([sink_for(Console(stderr=True), sys.stderr, json_lines=False)]))
+    if not command:
+        click.echo("What you change here is thrown away when you leave (exit).", err=True)
+    with tempfile.TemporaryDirectory(prefix="zeroth-shell-") as place:
+        words = in_root(tree, Path(place), command or ("/bin/bash", "-l"))
+        # Not run(): a shell talks to the terminal itself.
+        return subprocess.call(words)
 
 
 @image.command()
