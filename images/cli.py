@@ -23,6 +23,7 @@ from images.cache import Store, tree_size
 from images.config import KEYRING, BuildConfig, Profile, checkout
 from images.customisation import CUSTOMISATION_FILE
 from images.isolate import in_root
+from images.manifest import DATABASE
 from images.snapshot import parse_snapshot
 from zeroth.errors import ExitCode
 from zeroth.keys.cli import passphrase_for
@@ -200,7 +201,8 @@ def shell(*, command: tuple[str, ...], **options: object) -> int:
     if not command:
         click.echo("What you change here is thrown away when you leave (exit).", err=True)
     with tempfile.TemporaryDirectory(prefix="zeroth-shell-") as place:
-        words = in_root(tree, Path(place), command or ("/bin/bash", "-l"))
+        # A running host has a link from /var to the image's package database.
+        words = in_root(tree, Path(place), ("env", f"DPKG_ADMINDIR=/{DATABASE}", *(command or ("/bin/bash", "-l"))))
         # Not run(): a shell talks to the terminal itself.
         return subprocess.call(words)
 

@@ -14,11 +14,22 @@ from images.config import ARCHITECTURE, SUITE, BuildConfig
 from images.licences import NO_ASSERTION, Licences
 from zeroth.system.files import sha256_file
 
-__all__ = ["FORMAT", "describe", "dpkg_status", "image_manifest", "installed_packages", "wheel_facts", "write_json"]
+__all__ = [
+    "DATABASE",
+    "FORMAT",
+    "describe",
+    "dpkg_status",
+    "image_manifest",
+    "installed_packages",
+    "wheel_facts",
+    "write_json",
+]
 
 FORMAT = 1
 """Of the manifest; counted up when a reader of the old form would misread the new one."""
-_DATABASES = ("usr/lib/sysimage/dpkg/status", "var/lib/dpkg/status")
+DATABASE = "usr/lib/sysimage/dpkg"
+"""The package database of a finished tree; in a tree of packages it is still in var/lib/dpkg."""
+_DATABASES = (f"{DATABASE}/status", "var/lib/dpkg/status")
 
 
 def dpkg_status(tree: Path) -> Iterator[Mapping[str, str]]:
