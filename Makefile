@@ -4,10 +4,10 @@ SHELL := /bin/bash
 PYTHON := .venv/bin/python
 ONLY ?=
 
-.PHONY: help iso check test lab run bench docs lock clean
+.PHONY: help iso check test lab run bench reproducible docs lock clean
 
 help: ## List the targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 # The stamp is newer than everything that decides what the environment holds.
 .venv/ready: requirements/dev.lock pyproject.toml tools/bootstrap
@@ -30,6 +30,9 @@ run: .venv/ready ## Boot an installed host: web, ssh and serial in front of you
 
 bench: .venv/ready ## Print build, install and boot figures as ratios
 	@$(PYTHON) -m tests.bench
+
+reproducible: .venv/ready ## Build twice under different circumstances: the same ISO?
+	@$(PYTHON) -m tests.reproducible
 
 docs: .venv/ready ## Write the generated pages of docs/reference again
 	@$(PYTHON) -m tools.reference
