@@ -18,6 +18,10 @@ from zeroth.system.run import CommandFailed, Completed, run
 
 __all__ = ["Host", "LabError", "Stopped"]
 
+_LOST_TIMER = "rcu_preempt kthread timer wakeup didn't happen"
+"""Linux's word for a processor whose timer interrupt never came. QEMU, emulating several processors on a busy machine,
+loses one now and then; the guest then hangs for good. A second report tells a loss from a slow machine."""
+
 _SSH_OPTIONS = (
     "-o", "StrictHostKeyChecking=no", "-o", "UserKnownHostsFile=/dev/null", "-o", "GlobalKnownHostsFile=/dev/null",
     "-o", "LogLevel=ERROR", "-o", "BatchMode=yes", "-o", "ConnectTimeout=20", "-o", "ServerAliveInterval=15",
@@ -86,6 +90,10 @@ class Host:
         return self.serial.wait_for(
             pattern, seconds, never=never, alive=self._why_silent, from_start=from_start
         ).group()
+
+    def lost_by_emulator(self) -> bool:
+        """Whether the guest hangs because its processor lost a timer interrupt, which real ones do not."""
+        return self.serial.text().count(_LOST_TIMER) > 1
 
     def wait_stopped(self, seconds: float) -> Stopped:
         """Wait until the machine ends by itself (it powers off, or resets where that stops it).
@@ -190,7 +198,7 @@ class Host:
     def _why_silent(self) -> str:
         status = self.child.status()
         if status is None:
-            return ""
+            return "the emulator lost a timer interrupt" if self.lost_by_emulator() else ""
         return "the machine ended" + (f" (QEMU's status {status})" if status else "")
 
     def _wait_status(self, wanted: str, seconds: float) -> None:

@@ -96,6 +96,8 @@ def installer_machine(
         ),
         variables=target.variables,
         cd=None if stick else medium.resolve(),
+        # Linux on one emulated processor loses no timer interrupts; the installed host has two.
+        cpus=1,
     )
 
 

@@ -7,7 +7,7 @@ import time
 import traceback
 from collections.abc import Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from rich.console import Console
@@ -34,6 +34,7 @@ class Result:
 
     :ivar steps: seconds of each of its steps, in order.
     :ivar error: why it failed; empty when it passed.
+    :ivar again: it hung by a fault of the emulator, and this is how it went the second time.
     :ivar kept: where its artefacts are.
     """
 
@@ -42,6 +43,7 @@ class Result:
     steps: tuple[tuple[str, float], ...] = ()
     error: str = ""
     kept: Path | None = None
+    again: bool = False
 
 
 class Lane:
@@ -71,7 +73,16 @@ class Lane:
 
 
 def run_one(scenario: Scenario, console: Console, patience: float = 1.0) -> Result:
-    """Run one scenario to its end, whatever happens in it."""
+    """Run one scenario to its end, whatever happens in it; a second time if the emulator, not the host, failed it."""
+    result, emulator = _run_once(scenario, console, patience)
+    if result.error and emulator:
+        console.print(f"{scenario.name}: the emulator lost a timer interrupt: once more", highlight=False)
+        result = replace(_run_once(scenario, console, patience)[0], again=True)
+    return result
+
+
+def _run_once(scenario: Scenario, console: Console, patience: float) -> tuple[Result, bool]:
+    """How it went, and whether the emulator has hung it."""
     lane = Lane(console)
     stage = Stage(scenario.name, CACHE / "run" / scenario.name, Stream([lane]))
     watchdog = threading.Timer(scenario.limit(patience), stage.give_up)
@@ -93,12 +104,13 @@ def run_one(scenario: Scenario, console: Console, patience: float = 1.0) -> Resu
     seconds = time.monotonic() - started
     if stage.over_budget:
         error = f"over budget: ended after {seconds / 60:.0f} minutes, its budget is {scenario.minutes:g}; {error}"
+    emulator = bool(error) and stage.lost_by_emulator()
     if error:
         console.print(f"{scenario.name}: FAILED: {error}", markup=False, highlight=False)
         kept = stage.keep(RESULTS, f"{error}\n\n{detail}")
     stage.end()
     stage.clear()
-    return Result(scenario, seconds, tuple(lane.steps), error, kept)
+    return Result(scenario, seconds, tuple(lane.steps), error, kept), emulator
 
 
 def run_all(scenarios: Sequence[Scenario], console: Console, jobs: int = 1, patience: float = 1.0) -> list[Result]:
@@ -148,7 +160,7 @@ def print_results(results: Sequence[Result], console: Console, parts: Sequence[t
         steps = ", ".join(f"{name} {seconds:.0f}" for name, seconds in result.steps)
         table.add_row(
             result.scenario.name,
-            "[red]failed[/]" if result.error else "passed",
+            ("[red]failed[/]" if result.error else "passed") + (" (2nd run)" if result.again else ""),
             f"[yellow]{minutes:.1f}[/]" if over else f"{minutes:.1f}",
             f"{result.scenario.minutes:g}",
             steps,

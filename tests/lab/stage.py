@@ -72,6 +72,10 @@ class Stage:
         for host in self._hosts:
             host.kill()
 
+    def lost_by_emulator(self) -> bool:
+        """Whether a machine hangs for a reason that is QEMU's alone."""
+        return any(host.lost_by_emulator() for host in self._hosts)
+
     def give_up(self) -> None:
         """End every machine because the time is over; whoever waits for one is told so."""
         with self._lock:

@@ -107,3 +107,26 @@ def test_over_budget_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
         raise LabError("the machine ended")
 
     assert run_all([make("slow", slow)], console())[0].error.startswith("over budget")
+
+
+@pytest.mark.parametrize("fault", [True, False])
+def test_a_machine_hung_by_the_emulator_gets_a_second_run(fault: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Stage, "lost_by_emulator", lambda stage: fault)
+    runs: list[str] = []
+
+    def once_bad(stage: Stage) -> None:
+        runs.append(stage.name)
+        expect(len(runs) > 1, "it hangs")
+
+    out = console()
+    results = run_all([make("unlucky", once_bad)], out)
+    assert print_results(results, out) is fault
+    assert len(runs) == 1 + fault
+    assert ("passed (2nd run)" in said(out)) is fault
+
+
+def test_a_hang_of_both_runs_is_a_failure(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Stage, "lost_by_emulator", lambda stage: True)
+    out = console()
+    assert not print_results(run_all([make("bad", fail)], out), out)
+    assert "failed (2nd run)" in said(out)
