@@ -99,7 +99,7 @@ def test_explain_warns_of_what_is_destroyed(capsys: pytest.CaptureFixture[str]) 
     assert run_cli(["answer", "explain", "--json", str(GOOD / "minimal.yaml")]) == ExitCode.DONE
     rows = json.loads(capsys.readouterr().out)
     assert rows["Destroyed"].startswith("nothing")
-    assert rows["Login"] == "root, with one ssh key"
+    assert rows["Login"] == "root, with one ssh key (admin@example.com)"
 
 
 @pytest.mark.parametrize(
