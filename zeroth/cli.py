@@ -68,8 +68,17 @@ def cli() -> None:
     """
 
 
+def _quicken() -> None:
+    """Leave out what a command line need not wait for: pydantic would look for plugins among all that is installed,
+    and check the schema that it made of our own models (the tests do).
+    """
+    for name in ("PYDANTIC_DISABLE_PLUGINS", "PYDANTIC_SKIP_VALIDATING_CORE_SCHEMAS"):
+        os.environ.setdefault(name, "1")
+
+
 def main(argv: Sequence[str] | None = None) -> None:
     """Run the command line and exit with one of :class:`zeroth.errors.ExitCode`."""
+    _quicken()
     sys.exit(run_cli(argv))
 
 

@@ -12,29 +12,33 @@ from rich.console import Console
 from tests.bench.build import build_figures
 from tests.bench.figures import Figures, as_json, print_figures
 from tests.bench.hosts import host_figures
+from tests.bench.lint import lint_figures
 from tests.bench.size import size_figures
 from tests.lab.needs import prepare
 from zeroth.cli import run_command
 
-PARTS = ("build", "size", "host")
+PARTS = ("lint", "build", "size", "host")
 
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})
 @click.argument("parts", nargs=-1, type=click.Choice(PARTS))
 @click.option("--json", "json_", is_flag=True, help="Print one JSON list instead of tables.")
 def bench(parts: Sequence[str], json_: bool) -> None:
-    """Measure the build, the medium's size, and an installed host; all of them unless named.
+    """Measure the linter, the build, the medium's size, and an installed host; all of them unless named.
 
     \b
     Examples:
       python -m tests.bench
       python -m tests.bench size --json
     """
-    prepare()
+    if set(parts or PARTS) - {"lint"}:
+        prepare()
     aside = Console(stderr=True)
     found: list[Figures] = []
     for part in parts or PARTS:
-        if part == "build":
+        if part == "lint":
+            found += lint_figures()
+        elif part == "build":
             found += build_figures(lambda text: aside.print(text, highlight=False))
         elif part == "size":
             found += size_figures()

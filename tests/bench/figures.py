@@ -18,6 +18,7 @@ class Figures:
 
     :ivar columns: name of each column, with its unit.
     :ivar note: what the reader has to know.
+    :ivar digits: of numbers that are not whole, after the point.
     """
 
     name: str
@@ -25,6 +26,7 @@ class Figures:
     columns: tuple[str, ...]
     rows: tuple[tuple[Cell, ...], ...]
     note: str = ""
+    digits: int = 1
 
 
 def as_json(figures: Figures) -> dict[str, object]:
@@ -39,11 +41,11 @@ def print_figures(figures: Figures, console: Console) -> None:
     for number, column in enumerate(figures.columns):
         table.add_column(column, justify="right" if number else "left")
     for row in figures.rows:
-        table.add_row(*(_text(cell) for cell in row))
+        table.add_row(*(_text(cell, figures.digits) for cell in row))
     console.print(table)
 
 
-def _text(cell: Cell) -> str:
+def _text(cell: Cell, digits: int) -> str:
     if cell is None:
         return ""
-    return f"{cell:.1f}" if isinstance(cell, float) else str(cell)
+    return f"{cell:.{digits}f}" if isinstance(cell, float) else str(cell)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
@@ -117,5 +116,7 @@ class AnswerText:
         The text may hold a password, so this is a slow hash (scrypt, 16 MiB), in hexadecimal. It is that of the
         text, since the hash of a plain password is salted anew each time the text is loaded.
         """
+        import hashlib  # here: it takes a while to load, and only the installer asks
+
         text = "\0".join((self.text, *more))
         return hashlib.scrypt(text.encode(), salt=b"zeroth answer 1", n=1 << 14, r=8, p=1, dklen=32).hex()

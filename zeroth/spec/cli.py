@@ -1,28 +1,25 @@
-"""``zeroth answer``: check, show, explain and convert answer files."""
+"""``zeroth answer``: check, show, explain, compare and convert answer files."""
 
 from __future__ import annotations
 
 import json
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
-from rich.console import Console
-from rich.table import Table
 
 from zeroth.errors import ExitCode, UserError
 from zeroth.spec.answer import AnswerText, Language
+from zeroth.spec.cli_signing import sign, verify
 from zeroth.spec.errors import AnswerErrors
-from zeroth.spec.explain import explained
-from zeroth.spec.kickstart.writer import kickstart_text
 from zeroth.spec.load import Reading, load_answer, read_answer
-from zeroth.spec.model import HostSpec
-from zeroth.spec.plain import plain_data
 from zeroth.spec.problems import Problem
-from zeroth.spec.reference import json_schema, kickstart_reference
-from zeroth.spec.render import headline, print_problems
-from zeroth.spec.secrets import redacted
-from zeroth.spec.yaml_text import write_yaml
+from zeroth.spec.render import coloured, headline
+
+# What else a command needs is loaded when it runs: the linter shall be as quick as its libraries let it be.
+if TYPE_CHECKING:
+    from zeroth.spec.model import HostSpec
 
 __all__ = ["answer"]
 
@@ -31,7 +28,7 @@ _FILE = click.Path(path_type=Path, allow_dash=True)
 
 @click.group()
 def answer() -> None:
-    """Check, show and convert answer files.
+    """Check, show, compare, convert and sign answer files.
 
     An answer file says what one host shall be. It is written as kickstart (.ks), .yaml or .json, or it is one of
     XenServer's or XCP-ng's installer (.xml) or of Proxmox VE's (.toml). A file named - is read from standard input, as
@@ -43,6 +40,10 @@ def answer() -> None:
       zeroth answer explain host1.ks
       zeroth answer convert host1.ks --to yaml
     """
+
+
+answer.add_command(sign)
+answer.add_command(verify)
 
 
 @answer.command()
@@ -58,7 +59,6 @@ def lint(files: tuple[Path, ...], as_json: bool) -> int:
       zeroth answer lint answer.ks
       zeroth answer lint --json *.ks | jq '.[].problems[].message'
     """
-    console = Console()
     results: list[dict[str, object]] = []
     bad = 0
     for path in files:
@@ -67,10 +67,7 @@ def lint(files: tuple[Path, ...], as_json: bool) -> int:
         if as_json:
             results.append({"file": name, "ok": not refused, "problems": [it.as_json(name) for it in problems]})
             continue
-        console.print(headline(name, problems), markup=False, highlight=False, soft_wrap=True)
-        if problems:
-            console.print()
-            print_problems(console, name, problems, text)
+        _print_problems(name, problems, text)
     if as_json:
         click.echo(json.dumps(results, indent=2, ensure_ascii=False))
     return ExitCode.INPUT if bad else ExitCode.DONE
@@ -86,6 +83,9 @@ def show(file: Path, as_json: bool) -> None:
     Example:
       zeroth answer show answer.ks
     """
+    from zeroth.spec.secrets import redacted
+    from zeroth.spec.yaml_text import write_yaml
+
     data = redacted(_loaded(file))
     click.echo(json.dumps(data, indent=2) if as_json else write_yaml(data), nl=as_json)
 
@@ -100,15 +100,53 @@ def explain(file: Path, as_json: bool) -> None:
     Example:
       zeroth answer explain answer.ks
     """
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    from zeroth.spec.explain import explained
+
     rows = explained(_loaded(file))
     if as_json:
         click.echo(json.dumps(dict(rows), indent=2))
         return
     table = Table.grid(padding=(0, 2))
     for topic, text in rows:
-        style = "bold red" if topic == "Destroyed" and "EVERYTHING" in text else ""
-        table.add_row(f"[bold]{topic}[/]", text, style=style)
+        style = "bold red" if "EVERYTHING" in text else ""
+        table.add_row(Text(topic, style="bold"), Text(text), style=style)
     Console().print(table, highlight=False)
+
+
+@answer.command()
+@click.argument("one", metavar="A", type=_FILE)
+@click.argument("two", metavar="B", type=_FILE)
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+def diff(one: Path, two: Path, as_json: bool) -> int:
+    """Compare the hosts that two answers describe, setting by setting, whatever language each is written in.
+
+    Secrets are hidden: it is only told that they differ. A plain password is the same as a hash of it.
+
+    Exits 0 when both describe the same host, 3 when they differ, and 1 when one of them has errors.
+
+    \b
+    Examples:
+      zeroth answer diff host1.ks host2.ks
+      zeroth answer diff xenserver.xml host1.yaml --json
+    """
+    from zeroth.spec.compare import compared
+
+    first, second = (read_answer(_read(path), keep_plain=True).accepted() for path in (one, two))
+    changes = compared(first, second)
+    if as_json:
+        click.echo(json.dumps([change.as_json() for change in changes], indent=2))
+    elif not changes:
+        click.echo("both describe the same host")
+    else:
+        for change in changes:
+            click.secho(change.path, bold=True)
+            click.secho(f"  - {_short(change.before)}", fg="red")
+            click.secho(f"  + {_short(change.after)}", fg="green")
+    return ExitCode.RESERVATIONS if changes else ExitCode.DONE
 
 
 @answer.command()
@@ -133,13 +171,15 @@ def convert(file: Path, language: str) -> int:
     reading = read_answer(_read(file))
     spec, name = reading.accepted(), reading.answer.name
     if reading.answer.language in (Language.XENSERVER, Language.PROXMOX) and reading.problems:
-        errors = Console(stderr=True)
-        errors.print(headline(name, reading.problems), markup=False, highlight=False, soft_wrap=True)
-        errors.print()
-        print_problems(errors, name, reading.problems, reading.answer.text)
+        _print_problems(name, reading.problems, reading.answer.text, err=True)
     if language == "ks":
+        from zeroth.spec.kickstart.writer import kickstart_text
+
         click.echo(kickstart_text(spec), nl=False)
     else:
+        from zeroth.spec.plain import plain_data
+        from zeroth.spec.yaml_text import write_yaml
+
         data = plain_data(spec)
         click.echo(write_yaml(data) if language == "yaml" else json.dumps(data, indent=2), nl=language == "json")
     return ExitCode.RESERVATIONS if reading.left_out else ExitCode.DONE
@@ -153,12 +193,16 @@ def schema() -> None:
     Example (an editor then completes and checks while you type):
       zeroth answer schema > hostspec.schema.json
     """
+    from zeroth.spec.reference import json_schema
+
     click.echo(json_schema(), nl=False)
 
 
 @answer.command()
 def reference() -> None:
     """Print the reference of the kickstart language, in Markdown."""
+    from zeroth.spec.reference import kickstart_reference
+
     click.echo(kickstart_reference(), nl=False)
 
 
@@ -181,3 +225,15 @@ def _linted(path: Path) -> tuple[str, str, tuple[Problem, ...], bool]:
     except UserError as error:
         return str(path), "", (Problem(error.message, error.hint),), True
     return found.answer.name, found.answer.text, found.problems, found.spec is None
+
+
+def _print_problems(name: str, problems: tuple[Problem, ...], text: str, *, err: bool = False) -> None:
+    click.echo(headline(name, problems), err=err)
+    if problems:
+        click.echo("\n" + coloured(name, problems, text), err=err)
+
+
+def _short(value: object) -> str:
+    """A value on one line."""
+    text = "(nothing)" if value is None or value == [] else json.dumps(value, ensure_ascii=False)
+    return text if len(text) <= 200 else f"{text[:197]}..."

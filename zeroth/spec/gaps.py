@@ -18,7 +18,6 @@ from zeroth.spec.model import (
     LocalSr,
     ManagementNetwork,
     NoAddress,
-    NtpSpec,
     RunMode,
 )
 
@@ -84,9 +83,8 @@ def _installer(spec: HostSpec) -> Iterator[Gap]:
 def _host(spec: HostSpec) -> Iterator[Gap]:
     if spec.locale != HostSpec.model_fields["locale"].default:
         yield Gap(("locale",), "a locale other than C.UTF-8")
-    if spec.ntp != NtpSpec():
-        yield Gap(("ntp",), "the choice of time servers")
     for name, what in (
+        ("ntp", "the choice of time servers"),
         ("users", "accounts besides root"),
         ("networks", "networks besides the management network"),
         ("proxy", "a proxy"),

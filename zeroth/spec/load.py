@@ -1,32 +1,46 @@
-"""From an answer's text to a HostSpec: the one way, whatever the language."""
+"""From an answer's text to a HostSpec: the one way, whatever the language.
+
+Whatever takes long to load (the model above all) is loaded when it is needed, and beside the process that reads
+kickstart: `make bench` compares the linter with a bare import of the libraries.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
+from importlib import import_module
+from threading import Thread
+from typing import TYPE_CHECKING
 
-from zeroth.errors import UserError
 from zeroth.spec.answer import SIZE_LIMIT, AnswerText, Language
-from zeroth.spec.checks import Known, checked, known_here
 from zeroth.spec.document import Document
 from zeroth.spec.errors import AnswerErrors
-from zeroth.spec.gaps import gaps
-from zeroth.spec.importers.proxmox import read_proxmox
-from zeroth.spec.importers.xenserver import read_xenserver
-from zeroth.spec.json_text import read_json
 from zeroth.spec.kickstart.client import read_kickstart
-from zeroth.spec.model import HostSpec
 from zeroth.spec.problems import Problem, Severity, in_order
-from zeroth.spec.secrets import without_plain_password
-from zeroth.spec.validate import validated
-from zeroth.spec.yaml_text import read_yaml
+
+if TYPE_CHECKING:
+    from zeroth.spec.checks import Known
+    from zeroth.spec.model import HostSpec
 
 __all__ = ["Reading", "load_answer", "read_answer"]
 
+
+def _reader(module: str, name: str) -> Callable[[str], Document]:
+    def read(text: str) -> Document:
+        document: Document = vars(import_module(f"zeroth.spec.{module}"))[name](text)
+        return document
+
+    return read
+
+
 _READERS: dict[Language, Callable[[str], Document]] = {
-    Language.KICKSTART: read_kickstart, Language.YAML: read_yaml, Language.JSON: read_json,
-    Language.XENSERVER: read_xenserver, Language.PROXMOX: read_proxmox,
-}  # fmt: skip
+    Language.KICKSTART: read_kickstart,
+    Language.YAML: _reader("yaml_text", "read_yaml"),
+    Language.JSON: _reader("json_text", "read_json"),
+    Language.XENSERVER: _reader("importers.xenserver", "read_xenserver"),
+    Language.PROXMOX: _reader("importers.proxmox", "read_proxmox"),
+}
 
 
 @dataclass(frozen=True)
@@ -63,24 +77,21 @@ class Reading:
         return tuple(problem for problem in self.problems if problem.severity is Severity.LEFT_OUT)
 
 
-def read_answer(answer: AnswerText, known: Known | None = None) -> Reading:
+def read_answer(answer: AnswerText, known: Known | None = None, *, keep_plain: bool = False) -> Reading:
     """Read an answer and gather everything that is wrong with it.
 
     :param known: time zones and keyboards; those of this machine when not given.
+    :param keep_plain: leave plain passwords as they are, for comparing; the result is a secret then.
     """
-    plain = None
     try:
-        document = _document(answer)
-        spec, problems = validated(document)
-        wrong = {problem.field for problem in problems}
-        problems.extend(it for it in checked(document, known or known_here()) if it.field not in wrong)
-        if spec is not None and not _any_error(problems):
-            plain, spec = spec, _hashed(spec, document, problems)
-            problems.extend(_not_done(spec, document))
+        with _document(answer) as waited:
+            from zeroth.spec.judge import judged  # loads pydantic and builds the model
+
+            document = waited()
+        spec, problems, hashed = judged(document, known, keep_plain=keep_plain)
     except AnswerErrors as error:
         return Reading(answer, None, tuple(error.problems))
-    refused = _any_error(problems)
-    return Reading(answer, None if refused else spec, in_order(problems), hashed=not refused and spec != plain)
+    return Reading(answer, spec, in_order(problems), hashed)
 
 
 def load_answer(answer: AnswerText, known: Known | None = None) -> HostSpec:
@@ -92,11 +103,9 @@ def load_answer(answer: AnswerText, known: Known | None = None) -> HostSpec:
     return read_answer(answer, known).accepted()
 
 
-def _any_error(problems: list[Problem]) -> bool:
-    return any(problem.severity is Severity.ERROR for problem in problems)
-
-
-def _document(answer: AnswerText) -> Document:
+@contextmanager
+def _document(answer: AnswerText) -> Iterator[Callable[[], Document]]:
+    """Begin to read; what is handed out waits for the result."""
     try:
         size = len(answer.text.encode())
     except UnicodeEncodeError:
@@ -105,26 +114,38 @@ def _document(answer: AnswerText) -> Document:
         raise AnswerErrors(answer.name, [Problem("the file is larger than 1 MiB", "This is not an answer file.")])
     if "\0" in answer.text:
         raise AnswerErrors(answer.name, [Problem("this is a binary file, not text", "Is it the right file?")])
-    return _READERS[answer.language](answer.text)
-
-
-def _not_done(spec: HostSpec, document: Document) -> list[Problem]:
-    return [
-        Problem(
-            str(gap),
-            "The installer refuses the answer." if gap.refused else "The host is made without it.",
-            document.place(gap.path),
-            Severity.WARNING,
-            ".".join(part for part in gap.path if isinstance(part, str)),
-        )
-        for gap in gaps(spec)
-    ]
-
-
-def _hashed(spec: HostSpec, document: Document, problems: list[Problem]) -> HostSpec:
+    read = _READERS[answer.language]
+    if answer.language is not Language.KICKSTART:
+        yield lambda: read(answer.text)
+        return
+    beside = _Beside(lambda: read(answer.text))
     try:
-        return without_plain_password(spec)
-    except UserError as error:
-        where = document.place(("root", "password"))
-        problems.append(Problem(error.message, error.hint, where, field="root.password"))
-        return spec
+        yield beside.result
+    finally:
+        beside.join()
+
+
+class _Beside(Thread):
+    """Something done beside; ``concurrent.futures`` would do it too, and load for longer than this takes."""
+
+    def __init__(self, work: Callable[[], Document]) -> None:
+        super().__init__()
+        self._work = work
+        self._document: Document | None = None
+        self._error: BaseException | None = None
+        self.start()
+
+    def run(self) -> None:
+        """Do it; what it raises is raised by :meth:`result`."""
+        try:
+            self._document = self._work()
+        except BaseException as error:  # noqa: BLE001 - it is raised again
+            self._error = error
+
+    def result(self) -> Document:
+        """Wait for it."""
+        self.join()
+        if self._error:
+            raise self._error
+        assert self._document is not None
+        return self._document

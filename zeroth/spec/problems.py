@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
-from difflib import get_close_matches
 from enum import StrEnum
 
 __all__ = ["FILE", "MOST", "Problem", "Severity", "Span", "closest", "in_order"]
@@ -84,6 +83,8 @@ def closest(word: str, known: Iterable[str]) -> str:
     """The known word that was most likely meant; empty when none is near."""
     if len(word) > 100:
         return ""
+    from difflib import get_close_matches  # here: most answers have no mistake
+
     by_lower: Mapping[str, str] = {name.lower(): name for name in known}
     found = get_close_matches(word.lower(), by_lower, n=1, cutoff=0.6)
     return by_lower[found[0]] if found else ""

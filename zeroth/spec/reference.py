@@ -9,6 +9,7 @@ from pydantic import BaseModel
 from zeroth.spec.kickstart.entries import Command
 from zeroth.spec.kickstart.vocabulary import COMMANDS, HOOKS, INSTEAD, SECTIONS
 from zeroth.spec.model import HostSpec
+from zeroth.spec.validate import models_in
 
 __all__ = ["json_schema", "kickstart_reference"]
 
@@ -40,8 +41,17 @@ A plain password is hashed with yescrypt as soon as it is read, and neither stor
 
 def json_schema(model: type[BaseModel] = HostSpec) -> str:
     """JSON Schema of HostSpec, or of another model, as a text."""
+    _build(model)
     schema = {"$schema": "https://json-schema.org/draft/2020-12/schema", **model.model_json_schema()}
     return json.dumps(schema, indent=2) + "\n"
+
+
+def _build(model: type[BaseModel]) -> None:
+    """Build the parts whose building was put off: their values stand in the schema as defaults."""
+    model.model_rebuild()
+    for field in model.model_fields.values():
+        for inner in models_in(field.annotation):
+            _build(inner)
 
 
 def kickstart_reference() -> str:

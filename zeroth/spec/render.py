@@ -5,13 +5,13 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from itertools import groupby
+from typing import Any
 
-from rich.console import Console
-from rich.text import Text
+import click
 
 from zeroth.spec.problems import Problem, Severity, Span
 
-__all__ = ["annotated", "headline", "print_problems", "printable"]
+__all__ = ["annotated", "coloured", "headline", "printable"]
 
 _WIDTH = 100
 # A line that may hold a secret: its words are not shown, only its options. Wide on purpose, so that a misspelt
@@ -22,6 +22,12 @@ _SENSITIVE = re.compile(
 _SHOWN_WORD = re.compile(r"""[ \t]*(?:[{\[,-][ \t]*)*["']?[A-Za-z_]*["']?[ \t]*:?""")
 _OPTION = re.compile(r"--[A-Za-z][A-Za-z-]*(?:=|(?=\s|$))")
 MASK = "***"
+_STYLES: dict[str, dict[str, Any]] = {
+    "bold": {"bold": True}, "dim": {"dim": True}, "warning": {"fg": "yellow"},
+    "error": {"fg": "red", "bold": True}, "place": {"fg": "yellow", "bold": True},
+}  # fmt: skip
+_Line = list[tuple[str, str]]
+"""Words, and the name of their style; empty for none."""
 
 
 def headline(name: str, problems: Sequence[Problem]) -> str:
@@ -39,13 +45,15 @@ def headline(name: str, problems: Sequence[Problem]) -> str:
 
 def annotated(name: str, problems: Sequence[Problem], text: str) -> str:
     """The problems as plain text."""
-    return "\n".join(part.plain for part in _parts(name, problems, text)).rstrip("\n")
+    return "\n".join("".join(words for words, _ in line) for line in _lines(name, problems, text)).rstrip("\n")
 
 
-def print_problems(console: Console, name: str, problems: Sequence[Problem], text: str) -> None:
-    """The problems on a terminal, coloured where it can show colours."""
-    for part in _parts(name, problems, text):
-        console.print(part, soft_wrap=True, highlight=False)
+def coloured(name: str, problems: Sequence[Problem], text: str) -> str:
+    """The problems for ``click.echo``, which takes the colours away where there is no terminal to show them."""
+    return "\n".join(
+        "".join(click.style(words, **_STYLES[style]) if style else words for words, style in line)
+        for line in _lines(name, problems, text)
+    )
 
 
 def printable(text: str) -> str:
@@ -53,28 +61,26 @@ def printable(text: str) -> str:
     return "".join(char if char.isprintable() else "\N{REPLACEMENT CHARACTER}" for char in text)
 
 
-def _parts(name: str, problems: Sequence[Problem], text: str) -> list[Text]:
+def _lines(name: str, problems: Sequence[Problem], text: str) -> list[_Line]:
     lines = text.split("\n")
-    parts: list[Text] = []
+    shown: list[_Line] = []
     for span, group in groupby(problems, key=lambda it: it.where):
         members = list(group)
-        style = "bold red" if any(it.severity is Severity.ERROR for it in members) else "bold yellow"
+        style = "error" if any(it.severity is Severity.ERROR for it in members) else "place"
         place = f"{printable(name)}:{span.line}:{span.column}" if span.line else printable(name)
-        parts.append(Text(place, style="bold"))
+        shown.append([(place, "bold")])
         if 0 < span.line <= len(lines):
-            parts.extend(_excerpt(lines, span, style))
+            shown.extend(_excerpt(lines, span, style))
         for problem in members:
-            line = Text("  ")
-            line.append(f"{problem.severity}: ", style="bold red" if problem.severity is Severity.ERROR else "yellow")
-            line.append(printable(problem.message))
-            parts.append(line)
+            kind = "error" if problem.severity is Severity.ERROR else "warning"
+            shown.append([("  ", ""), (f"{problem.severity}: ", kind), (printable(problem.message), "")])
             if problem.hint:
-                parts.append(Text.assemble("  ", ("hint: ", "bold"), printable(problem.hint)))
-        parts.append(Text(""))
-    return parts
+                shown.append([("  ", ""), ("hint: ", "bold"), (printable(problem.hint), "")])
+        shown.append([])
+    return shown
 
 
-def _excerpt(lines: Sequence[str], span: Span, style: str) -> list[Text]:
+def _excerpt(lines: Sequence[str], span: Span, style: str) -> list[_Line]:
     line = lines[span.line - 1].rstrip("\r")
     before = lines[span.line - 2] if span.line > 1 else ""
     shown, start, end = _masked(line, before, span.column - 1, span.end - 1)
@@ -84,7 +90,7 @@ def _excerpt(lines: Sequence[str], span: Span, style: str) -> list[Text]:
     shown, start, end = shown[cut : cut + _WIDTH], start - cut, min(end - cut, _WIDTH)
     number = f"{span.line:>5} | "
     caret = " " * (len(number) - 2) + "| " + " " * start + "^" * max(1, end - start)
-    return [Text.assemble((number, "dim"), printable(shown)), Text(caret, style=style)]
+    return [[(number, "dim"), (printable(shown), "")], [(caret, style)]]
 
 
 def _masked(line: str, before: str, start: int, end: int) -> tuple[str, int, int]:

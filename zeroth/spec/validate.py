@@ -13,7 +13,7 @@ from zeroth.spec.document import Document, Path
 from zeroth.spec.model import CONFLICTS, SECRET_NAMES, HostSpec
 from zeroth.spec.problems import FILE, MOST, Problem, closest
 
-__all__ = ["Rules", "checked_by", "validated"]
+__all__ = ["Rules", "checked_by", "models_in", "validated"]
 
 # Values of these are never repeated in a message, nor are those of SECRET_NAMES anywhere.
 _PRIVATE = ("root", "users", "hooks", "proxy")
@@ -198,7 +198,7 @@ def _known(model: type[BaseModel], loc: tuple[int | str, ...]) -> list[str]:
         if isinstance(part, int):
             continue
         inner = [found for model in models if part in model.model_fields
-                 for found in _models_in(model.model_fields[part].annotation)]  # fmt: skip
+                 for found in models_in(model.model_fields[part].annotation)]  # fmt: skip
         # Else the part is the tag of a union.
         tagged = [model for model in models if part in _tags(model)]
         models = inner or tagged or models
@@ -209,10 +209,11 @@ def _tags(model: type[BaseModel]) -> list[object]:
     return [field.default for name, field in model.model_fields.items() if name in ("method", "type", "action")]
 
 
-def _models_in(annotation: object) -> list[type[BaseModel]]:
+def models_in(annotation: object) -> list[type[BaseModel]]:
+    """The models that a type names, in unions and collections too."""
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
         return [annotation]
-    return [found for argument in get_args(annotation) for found in _models_in(argument)]
+    return [found for argument in get_args(annotation) for found in models_in(argument)]
 
 
 def _type_name(value: object) -> str:

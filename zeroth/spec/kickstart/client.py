@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Iterable
+from typing import Any
 
 from zeroth.spec.document import Document
-from zeroth.spec.kickstart.draft import problems_from
-from zeroth.spec.problems import Span
+from zeroth.spec.problems import FILE, Problem, Severity, Span
 from zeroth.system.run import run
 
 __all__ = ["document_from", "read_kickstart"]
@@ -32,6 +33,12 @@ def document_from(output: str) -> Document:
     return Document(
         data=found["data"],
         marks={tuple(path): Span(*place) for path, place in found["marks"]},
-        problems=problems_from(found["problems"]),
+        problems=_problems(found["problems"]),
         unsure=frozenset(found["unsure"]),
     )
+
+
+def _problems(rows: Iterable[Any]) -> list[Problem]:
+    """Problems as ``Draft.as_json`` wrote them."""
+    return [Problem(message, hint, Span(*where) if where[0] else FILE, Severity(severity))
+            for message, hint, where, severity in rows]  # fmt: skip

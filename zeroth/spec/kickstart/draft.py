@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterable
 from dataclasses import asdict
 from typing import Any
 
 from zeroth.spec.document import Path
 from zeroth.spec.kickstart.words import Line, Word
-from zeroth.spec.problems import FILE, MOST, Problem, Severity, Span
+from zeroth.spec.problems import MOST, Problem, Span
 
 __all__ = ["Draft"]
 
@@ -95,9 +94,3 @@ def span(line: Line, word: Word | None = None) -> Span:
     """The place of a word in its line; of the command when no word is given."""
     at = word or line.words[0]
     return Span(line.number, at.start, at.end)
-
-
-def problems_from(rows: Iterable[Any]) -> list[Problem]:
-    """Problems as :meth:`Draft.as_json` wrote them."""
-    return [Problem(message, hint, Span(*where) if where[0] else FILE, Severity(severity))
-            for message, hint, where, severity in rows]  # fmt: skip

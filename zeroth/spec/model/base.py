@@ -1,6 +1,8 @@
-"""What all parts of HostSpec have in common, and how secrets are kept out of sight."""
+"""What all parts of HostSpec have in common, and how secrets are kept out of sight.
 
-from __future__ import annotations
+The modules of this package do not put off their annotations (``from __future__ import annotations``): pydantic would
+compile each of them by itself, which is a good part of the linter's time.
+"""
 
 from typing import Annotated, Any
 
@@ -24,9 +26,13 @@ Switch = Annotated[bool, Field(strict=True)]
 
 
 class Model(BaseModel):
-    """Values: frozen, and nothing unknown is let through."""
+    """Values: frozen, and nothing unknown is let through.
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    Defaults that are models themselves are made by ``model_construct()``: what checks a model is built when it is
+    first needed, and of most there is only need as a part of HostSpec's.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
 
 
 def _checked(value: SecretStr) -> SecretStr:

@@ -1,7 +1,5 @@
 """Which disks are installed on, how, and the consent to destroy what is on them."""
 
-from __future__ import annotations
-
 from enum import StrEnum
 from typing import Annotated, Self
 

@@ -1,7 +1,5 @@
 """HostSpec itself, and what must hold between its parts."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from typing import Annotated, Literal, NamedTuple, Self
 
@@ -46,19 +44,19 @@ class HostSpec(Model):
     keyboard: KeyboardLayout = "us"
     root: RootLogin
     users: Annotated[tuple[UserSpec, ...], Field(max_length=64)] = ()
-    disk: DiskSpec = DiskSpec()
-    management: ManagementNetwork = ManagementNetwork()
+    disk: DiskSpec = DiskSpec.model_construct()
+    management: ManagementNetwork = ManagementNetwork.model_construct()
     networks: Annotated[tuple[NetworkSpec, ...], Field(max_length=64)] = ()
-    ntp: NtpSpec = NtpSpec()
+    ntp: NtpSpec = NtpSpec.model_construct()
     proxy: ProxySpec | None = None
     sriov: Annotated[tuple[SriovPolicy, ...], Field(max_length=32)] = ()
     storage: Annotated[tuple[StorageSpec, ...], Field(max_length=32)] = ()
-    power: PowerSpec = PowerSpec()
+    power: PowerSpec = PowerSpec.model_construct()
     pool: PoolSpec | None = None
-    dom0: Dom0Spec = Dom0Spec()
-    services: ServicesSpec = ServicesSpec()
+    dom0: Dom0Spec = Dom0Spec.model_construct()
+    services: ServicesSpec = ServicesSpec.model_construct()
     hooks: Annotated[tuple[Hook, ...], Field(max_length=64)] = ()
-    notify: NotifySpec = NotifySpec()
+    notify: NotifySpec = NotifySpec.model_construct()
     end_action: EndAction = EndAction.REBOOT
     on_failure: OnFailure = OnFailure.SHELL
     mode: RunMode = RunMode.INSTALL

@@ -1,7 +1,5 @@
 """Who may log in, and how."""
 
-from __future__ import annotations
-
 from typing import Annotated, Self
 
 from pydantic import Field, SecretStr, ValidationInfo, model_validator

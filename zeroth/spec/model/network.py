@@ -1,7 +1,5 @@
 """Networks: addresses of both families, bonds, VLANs, and what each network is for."""
 
-from __future__ import annotations
-
 from enum import StrEnum
 from ipaddress import IPv4Address, IPv4Interface, IPv6Address, IPv6Interface
 from typing import Annotated, Literal, Self
@@ -211,8 +209,8 @@ class _Network(Model):
     bond: BondSpec | None = None
     vlan: VlanTag | None = None
     mtu: Mtu | None = None
-    address: _Address = DhcpAddress()
-    address6: _Address6 = NoAddress()
+    address: _Address = DhcpAddress.model_construct()
+    address6: _Address6 = NoAddress.model_construct()
 
     @property
     def addressed(self) -> bool:
@@ -264,7 +262,7 @@ class NetworkSpec(_Network):
 
     name: NetworkName
     purposes: Annotated[tuple[Purpose, ...], Field(min_length=1, max_length=3)]
-    address: _Address = NoAddress()
+    address: _Address = NoAddress.model_construct()
     bridge: BridgeName | None = None
 
     @model_validator(mode="after")

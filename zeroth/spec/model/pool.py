@@ -1,7 +1,5 @@
 """The resource pool that the host belongs to."""
 
-from __future__ import annotations
-
 from typing import Annotated, Literal, Self
 
 from pydantic import Field, ValidationInfo, model_validator

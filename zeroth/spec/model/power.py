@@ -1,7 +1,5 @@
 """Power: the machine's BMC, waking it, watching over it, and how its processors save."""
 
-from __future__ import annotations
-
 from enum import StrEnum
 from typing import Annotated, Self
 

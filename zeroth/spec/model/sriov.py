@@ -1,7 +1,5 @@
 """Virtual functions of network cards, by policy."""
 
-from __future__ import annotations
-
 from enum import StrEnum
 from typing import Annotated, Literal, Self
 

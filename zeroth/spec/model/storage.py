@@ -1,7 +1,5 @@
 """Storage repositories besides the one on the installed disk."""
 
-from __future__ import annotations
-
 from enum import StrEnum
 from typing import Annotated, Literal, Self
 

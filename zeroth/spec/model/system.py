@@ -1,7 +1,5 @@
 """Domain 0, its services, hooks, and who is told how the installation goes."""
 
-from __future__ import annotations
-
 from enum import StrEnum
 from typing import Annotated, Self
 
