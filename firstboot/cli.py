@@ -14,16 +14,16 @@ from rich.console import Console
 from rich.table import Table
 
 from firstboot import engine
-from firstboot.console import on_consoles
 from firstboot.context import Context
 from firstboot.journal import Entry, Journal, Record, StepState, read
 from firstboot.paths import Paths
-from firstboot.stored import load_spec
 from firstboot.system import LiveSystem
 from zeroth.drivers.network.machine import Machine
 from zeroth.errors import ExitCode, UserError
 from zeroth.progress import Stream
 from zeroth.sinks import log_file, sink_for
+from zeroth.spec.stored import load_spec
+from zeroth.system.console import on_consoles
 
 __all__ = ["firstboot"]
 

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
-from pathlib import Path
 
 from firstboot.paths import Paths
 from firstboot.system import System
@@ -17,28 +15,6 @@ __all__ = ["Consoles", "failed_banner", "ready_banner", "ready_line", "show_bann
 
 Consoles = Callable[[str], None]
 """Writes lines to every console."""
-
-
-def on_consoles(text: str, *, sysfs: Path = Path("/sys/class/tty/console/active"), dev: Path = Path("/dev")) -> None:
-    """Write text to each console of the kernel: the screen as well as the serial line.
-
-    A console that does not take it (nobody holds the line's other end) is left out, not waited for.
-    """
-    try:
-        names = sysfs.read_text().split()
-    except OSError:
-        return
-    for name in names:
-        try:
-            device = os.open(dev / name, os.O_WRONLY | os.O_NOCTTY | os.O_NONBLOCK)
-        except OSError:
-            continue
-        try:
-            os.write(device, f"\n{text}".replace("\n", "\r\n").encode())
-        except OSError:
-            continue
-        finally:
-            os.close(device)
 
 
 def ready_line(hostname: str, address: str) -> str:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from firstboot.context import Context, Step
 from firstboot.journal import digest
-from firstboot.stored import scrubbed
 from zeroth.errors import ExitCode, UserError
+from zeroth.spec.stored import scrubbed
 
 __all__ = ["LOGIN", "SECRETS"]
 

@@ -15,6 +15,9 @@ __all__ = ["ROOT_DEVICE", "Booted", "booted"]
 ROOT_DEVICE = Path("/dev/mapper/zeroth-root")
 """The verified root image: what the initrd opens the slot's partition as."""
 
+_DEVICES = Path("/dev/disk/by-partuuid")
+_SYS = Path("/sys/class/block")
+
 
 @dataclass(frozen=True)
 class Booted:
@@ -31,10 +34,17 @@ class Booted:
     root_hash: str
     trial: bool
 
-    def esp(self, devices: Path = Path("/dev/disk/by-partuuid"), sys: Path = Path("/sys/class/block")) -> Esp:
+    def esp(self, devices: Path = _DEVICES, sys: Path = _SYS) -> Esp:
         """The ESP of the disk that the slot is on: never another disk's.
 
         :raises UserError: when the partition is not there.
+        """
+        return Esp(self.partition(Part.ESP, devices, sys))
+
+    def partition(self, part: Part, devices: Path = _DEVICES, sys: Path = _SYS) -> Path:
+        """The device of another partition of the same disk.
+
+        :raises UserError: when the slot's own is not there.
         """
         partition = (devices / self.root).resolve()
         folder = (sys / partition.name).resolve()
@@ -43,7 +53,7 @@ class Booted:
                 f"the partition of slot {self.slot} ({self.root}) is not on a disk that this host sees",
                 code=ExitCode.MACHINE,
             )
-        return Esp(partition_path(partition.with_name(folder.parent.name), Part.ESP))
+        return partition_path(partition.with_name(folder.parent.name), part)
 
 
 def booted(cmdline: Path = Path("/proc/cmdline")) -> Booted:

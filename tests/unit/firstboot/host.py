@@ -15,12 +15,12 @@ from typing import Any, TypeVar
 from firstboot import engine
 from firstboot.context import Context
 from firstboot.paths import Paths
-from firstboot.stored import load_spec
 from firstboot.system import LiveSystem
 from tests.unit.drivers.model_machine import ModelMachine, PowerCut
 from zeroth.drivers.network.guard import Wait
 from zeroth.drivers.network.model import Link
 from zeroth.progress import Stream
+from zeroth.spec.stored import load_spec
 from zeroth.system.run import CommandFailed, Completed, run
 
 NIC = Link("eth0", "52:54:00:00:00:01", "52:54:00:00:00:01", up=True, carrier=True, physical=True, driver="igb")

@@ -9,9 +9,9 @@ import pytest
 from click.testing import CliRunner, Result
 
 from firstboot.cli import firstboot
-from firstboot.console import on_consoles
 from tests.unit.firstboot.host import Host
 from zeroth.errors import ExitCode, UserError
+from zeroth.system.console import on_consoles
 
 
 def status(root: Path, *words: str) -> Result:
