@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
 
 import click
@@ -12,12 +13,15 @@ from rich.console import Console
 from rich.table import Table
 
 from zeroth.errors import UserError
+from zeroth.keys.efi_lists import Variable
 from zeroth.keys.keyring import KeyFiles, key_files, make_key, rotate_key, secret_key
+from zeroth.keys.secureboot import make_secure_boot_keys
 
 __all__ = ["keys", "passphrase_for"]
 
 _NAMED_BY = "ZEROTH_PASSPHRASE_FILE"
 _LIMIT = 1024
+_OWNER_LIMIT = 40
 
 
 @click.group()
@@ -46,7 +50,7 @@ def new(name: str, *, folder: Path, no_passphrase: bool, as_json: bool) -> None:
       zeroth keys new release --folder ~/keys
       zeroth keys new ci --no-passphrase
     """
-    _show(make_key(folder, name, None if no_passphrase else _new_passphrase(name)), as_json=as_json)
+    _show(make_key(folder, name, None if no_passphrase else _new_passphrase(f"{name}.key")), as_json=as_json)
 
 
 @keys.command()
@@ -65,7 +69,7 @@ def rotate(old: Path, name: str, *, no_passphrase: bool, as_json: bool) -> None:
       zeroth keys rotate ~/keys/2026.key 2027
     """
     before = secret_key(old, passphrase_for(old))
-    made = rotate_key(before, old.parent, name, None if no_passphrase else _new_passphrase(name))
+    made = rotate_key(before, old.parent, name, None if no_passphrase else _new_passphrase(f"{name}.key"))
     _show(made, as_json=as_json)
 
 
@@ -91,6 +95,45 @@ def list_(*, folder: Path, as_json: bool) -> None:
     Console().print(table)
 
 
+@keys.group()
+def secureboot() -> None:
+    """Keys that UEFI firmware checks programs with."""
+
+
+@secureboot.command(name="new")
+@click.argument("folder", metavar="DIR", type=click.Path(file_okay=False, path_type=Path))
+@click.option("--owner", default="zeroth", show_default=True, help="Whose keys they are; shown by firmware.")
+@_plain
+@_json
+def new_secureboot(folder: Path, *, owner: str, no_passphrase: bool, as_json: bool) -> None:
+    """Make a set of keys for Secure Boot in DIR: PK, KEK and db.
+
+    Programs are signed with db.key; a build needs it and db.crt, and nothing else of the set. The firmware gets
+    NAME.cer, NAME.esl or NAME.auth, whichever kind its setup takes: db first and PK last.
+
+    \b
+    Examples:
+      zeroth keys secureboot new ~/keys/secureboot --owner "Example Ltd"
+      zeroth image build --secure-boot ~/keys/secureboot
+    """
+    if not owner.isprintable() or not 1 <= len(owner) <= _OWNER_LIMIT:
+        raise UserError("an owner's name has 1 to 40 printable characters", "Give another --owner.")
+    passphrase = None if no_passphrase else _new_passphrase("these keys")
+    made = make_secure_boot_keys(folder, owner, passphrase, datetime.now(UTC))
+    if as_json:
+        rows = [
+            {"name": str(variable), "sha256": digest, "secret": str(made.path(variable, ".key")),
+             "certificate": str(made.path(variable, ".crt"))}
+            for variable, digest in made.fingerprints.items()
+        ]  # fmt: skip
+        click.echo(json.dumps({"owner": made.owner, "keys": rows}, indent=1))
+        return
+    for variable, digest in made.fingerprints.items():
+        click.echo(f"{variable:<4}{made.path(variable, '.crt')}\n    SHA-256 {digest}")
+    secret = ", ".join(f"{variable}.key" for variable in Variable)
+    click.echo(f"Keep {secret}, and a copy, safe; a build needs db.key and db.crt only.")
+
+
 def passphrase_for(path: Path) -> Callable[[], bytes]:
     """A function that gets the passphrase of a secret key file: from the file that ``ZEROTH_PASSPHRASE_FILE`` names,
     else by asking. The words never stand in an environment or on a command line.
@@ -99,7 +142,7 @@ def passphrase_for(path: Path) -> Callable[[], bytes]:
 
 
 def _new_passphrase(name: str) -> bytes:
-    return _from_file() or _asked(f"Passphrase for {name}.key", confirm=True)
+    return _from_file() or _asked(f"Passphrase for {name}", confirm=True)
 
 
 def _from_file() -> bytes:

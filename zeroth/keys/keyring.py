@@ -32,10 +32,13 @@ __all__ = [
     "key_files",
     "make_key",
     "public_key",
+    "read_limited",
+    "read_secret",
     "rotate_key",
     "secret_key",
     "sign_file",
     "trusted_keys",
+    "write_secret",
 ]
 
 TRUSTED = (Path("/usr/lib/zeroth/keys"), Path("/etc/zeroth/keys"))
@@ -85,7 +88,7 @@ def public_key(path: Path) -> PublicKey:
 
     :raises UserError: when it cannot be read, or is something else.
     """
-    return PublicKey.parse(_read(path).decode(errors="replace"), where=str(path))
+    return PublicKey.parse(read_limited(path).decode(errors="replace"), where=str(path))
 
 
 def secret_key(path: Path, passphrase: Callable[[], bytes]) -> SecretKey:
@@ -94,10 +97,30 @@ def secret_key(path: Path, passphrase: Callable[[], bytes]) -> SecretKey:
     :param passphrase: called when the key is encrypted.
     :raises UserError: when it cannot be read, is something else, or others may read it.
     """
-    raw = _read(path)
+    return SecretKey.parse(read_secret(path), passphrase, comment=path.stem, where=str(path))
+
+
+def read_secret(path: Path) -> bytes:
+    """The content of a secret key file.
+
+    :raises UserError: when it cannot be read, or others may read it.
+    """
+    raw = read_limited(path)
     if path.stat().st_mode & 0o077:
         raise UserError("others can read this secret key", f"Run: chmod 600 {path}", where=str(path))
-    return SecretKey.parse(raw, passphrase, comment=path.stem, where=str(path))
+    return raw
+
+
+def write_secret(path: Path, pem: bytes) -> None:
+    """Write a secret key file: exclusive, and never readable by others, not even for a moment.
+
+    :raises FileExistsError: when there is one of that name.
+    """
+    handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with os.fdopen(handle, "wb") as file:
+        file.write(pem)
+        file.flush()
+        os.fsync(file.fileno())
 
 
 def make_key(folder: Path, name: str, passphrase: bytes | None) -> KeyFiles:
@@ -130,7 +153,7 @@ def key_files(folder: Path) -> list[KeyFiles]:
         handover = path.with_name(path.name + SIGNATURE_SUFFIX)
         before = ""
         if handover.is_file():
-            match = re.search(r"key ([0-9A-F]{16})$", _read(handover).decode(errors="replace").split("\n")[0])
+            match = re.search(r"key ([0-9A-F]{16})$", read_limited(handover).decode(errors="replace").split("\n")[0])
             before = match[1] if match else ""
         found.append(KeyFiles(public_key(path), folder, path.stem, before))
     return found
@@ -160,7 +183,7 @@ def check_file(path: Path, trusted: Sequence[PublicKey], purpose: Purpose) -> Pu
     beside = path.with_name(path.name + SIGNATURE_SUFFIX)
     if not beside.is_file():
         raise UserError("there is no signature beside it", f"It would be {beside.name}.", where=str(path))
-    text = _read(beside, SIGNATURE_LIMIT).decode(errors="replace")
+    text = read_limited(beside, SIGNATURE_LIMIT).decode(errors="replace")
     try:
         with path.open("rb") as file:
             return verify(file, text, trusted, purpose, where=str(path)).key
@@ -177,12 +200,7 @@ def _write(folder: Path, name: str, key: SecretKey, passphrase: bytes | None) ->
         if path.exists():
             raise UserError("this key exists already", "Choose another name; keys are never overwritten.",
                             where=str(path))  # fmt: skip
-    # Exclusive, and never readable by others, not even for a moment.
-    handle = os.open(files.secret_path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    with os.fdopen(handle, "wb") as file:
-        file.write(key.pem(passphrase))
-        file.flush()
-        os.fsync(file.fileno())
+    write_secret(files.secret_path, key.pem(passphrase))
     atomic_write(files.public_path, key.public.text)
     fsync_directory(folder)
     return files
@@ -195,7 +213,12 @@ def _masked(path: Path) -> bool:
         return False
 
 
-def _read(path: Path, limit: int = _LIMIT) -> bytes:
+def read_limited(path: Path, limit: int = _LIMIT) -> bytes:
+    """A small file.
+
+    :param limit: bytes that it may have.
+    :raises UserError: when it cannot be read, or is larger.
+    """
     try:
         with path.open("rb") as file:
             raw = file.read(limit + 1)
