@@ -6,6 +6,7 @@ import os
 import platform
 import shutil
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -182,8 +183,12 @@ def _make(session: _Session, targets: Sequence[Step], report: progress.Step) -> 
                 check_pins(session.customisation, session.index.archives)
         if config.snapshot is None:
             atomic_write(_stamp(config), session.as_of + "\n")
-    results = execute(targets, store, jobs=config.jobs, report=report)
-    removed = store.prune(_keys(targets))
+    with ThreadPoolExecutor(max_workers=1, thread_name_prefix="prune") as pool:
+        # Beside the steps: to remove a tree of forty thousand files takes seconds.
+        pruning = pool.submit(store.prune, _keys(targets), [step.name for step in todo])
+        results = execute(targets, store, jobs=config.jobs, report=report)
+        removed = pruning.result()
+    removed += store.prune(_keys(targets))
     if removed:
         size = Size(sum(meta.size for meta in removed))
         report.log(f"{len(removed)} old results removed from the store ({size.approx()})")

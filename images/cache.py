@@ -13,7 +13,7 @@ import shutil
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -100,16 +100,17 @@ class Store:
         """The object of a step that was used last."""
         return next((meta for meta, _, _ in self._by_use() if meta.step == step), None)
 
-    def prune(self, keep: Iterable[str]) -> list[Meta]:
+    def prune(self, keep: Iterable[str], coming: Iterable[str] = ()) -> list[Meta]:
         """Remove the objects not used for the longest time until the rest is within the limits; returns those removed.
 
         :param keep: keys that stay in any case.
+        :param coming: names of steps that will each put one object more.
         """
         kept = set(keep)
         removed = []
         entries = self._by_use()
         total = sum(meta.size for meta, _, _ in entries)
-        count = Counter(meta.step for meta, _, _ in entries)
+        count = Counter([*(meta.step for meta, _, _ in entries), *coming])
         for meta, folder, _ in reversed(entries):
             if meta.key not in kept and (total > self.limit or count[meta.step] > self.versions):
                 _remove(folder)
@@ -164,7 +165,8 @@ class Store:
         for folder in self._objects.iterdir() if self._objects.is_dir() else ():
             meta = _read_meta(folder)
             if meta is not None:
-                entries.append((meta, folder, (folder / _META).stat().st_mtime))
+                with suppress(FileNotFoundError):  # being removed
+                    entries.append((meta, folder, (folder / _META).stat().st_mtime))
         return sorted(entries, key=lambda entry: -entry[2])
 
 

@@ -17,6 +17,7 @@ from images.customisation.read import SERVER_FIRMWARE, firmware_sets
 from images.customisation.stage import stage_elements, stage_files
 from images.customisation.tree_check import check_packages, check_tree
 from images.customise import CUSTOMISE_ELEMENT, ELEMENTS, customise
+from images.finish import INSTALL_WHEEL, finish
 from images.graph import Results, Step
 from images.index import PackageIndex
 from images.inputs import digest_code, digest_file, digest_text, digest_tree, files_below
@@ -159,18 +160,18 @@ class Steps:
         inputs = {name: digest_text(locked(self.config.root, name)) for name in NOT_IN_DEBIAN}
         return Step("wheels", "Wheels that Debian lacks", {**inputs, "source date": str(self.config.epoch)}, make)
 
-    def tree(self) -> Step:
-        """The finished tree."""
+    def system(self) -> Step:
+        """The customised tree: everything but our own wheel."""
         root, elements, own = self.config.root, self.config.elements, self.customisation
         ours = (*ELEMENTS, CUSTOMISE_ELEMENT) if own and own.tree_inputs() else ELEMENTS
 
         def make(out: Path, results: Results, step: progress.Step) -> None:
-            work = self._scratch("tree")
+            work = self._scratch("system")
             if own:
                 check_tree(own, results["base"] / "tree")
             stage = work / "stage"
             (stage / "wheel").mkdir(parents=True)
-            for path in (*results["rooms"].iterdir(), *results["wheels"].iterdir()):
+            for path in results["wheels"].iterdir():
                 shutil.copy2(path, stage / "wheel" / path.name)
             for path in self._units():
                 room = _top(self.config, path)
@@ -184,7 +185,7 @@ class Steps:
             customise(
                 results["base"] / "tree", out / "tree", stage=stage, names=names,
                 elements=(elements, work / "elements"), shims=root / "images" / "shims",
-                epoch=self.config.epoch, work=work / "dib", log=self.log.writer("tree"),
+                epoch=self.config.epoch, work=work / "dib", log=self.log.writer("system"),
                 progress=lambda fraction, hook: step.update(fraction, message=hook),
             )  # fmt: skip
 
@@ -196,9 +197,22 @@ class Steps:
             "source date": str(self.config.epoch),
         }
         return Step(
-            "tree", "Finished tree", inputs, make,
-            (self.base(), self.rooms(), self.wheels()), space=3 * _GIB // 2,
+            "system", "Customised tree", inputs, make, (self.base(), self.wheels()), space=3 * _GIB // 2,
         )  # fmt: skip
+
+    def tree(self) -> Step:
+        """The finished tree, which shares the files of the customised one: a change of ours costs seconds."""
+        tool = self.config.elements / INSTALL_WHEEL
+
+        def make(out: Path, results: Results, _: progress.Step) -> None:
+            (wheel,) = results["rooms"].iterdir()
+            finish(
+                results["system"] / "tree", out / "tree", wheel=wheel, tool=tool, work=self._scratch("tree"),
+                log=self.log.writer("tree"),
+            )  # fmt: skip
+
+        inputs = {"images/finish.py": self._code("finish.py"), "install_wheel.py": digest_code(tool)}
+        return Step("tree", "Finished tree", inputs, make, (self.system(), self.rooms()), space=_GIB // 4)
 
     def root(self) -> Step:
         """The root image."""
@@ -220,9 +234,9 @@ class Steps:
         """Kernel, initrd and hypervisor."""
 
         def make(out: Path, results: Results, _: progress.Step) -> None:
-            boot_files(results["tree"] / "tree", out)
+            boot_files(results["system"] / "tree", out)
 
-        return Step("boot", "Boot files", {}, make, (self.tree(),))
+        return Step("boot", "Boot files", {}, make, (self.system(),))
 
     def licences(self) -> Step:
         """Licences of the packages."""

@@ -24,9 +24,11 @@ __all__ = [
     "NOTHING",
     "Target",
     "boot",
+    "choose",
     "install",
     "installer_machine",
     "new_target",
+    "shell",
     "start_installer",
 ]
 
@@ -106,9 +108,33 @@ def start_installer(stage: Stage, machine: Machine, name: str = "install") -> Ho
     return stage.start(machine, name)
 
 
-def install(stage: Stage, target: Target, files: dict[str, str] | None = None, *, name: str = "install") -> Host:
+def choose(stage: Stage, machine: Machine, hotkey: str, name: str) -> Host:
+    """Start the medium and choose an entry of its menu; without the key nothing would start."""
+    host = stage.start(machine, name)
+    # The last entry: the menu is there whole.
+    host.wait_for("Boot from local disk", 120)
+    host.serial.send(f"v{hotkey}")
+    return host
+
+
+def shell(host: Host) -> None:
+    """Wait until a shell on the serial console takes commands."""
+    host.wait_for(r"[#$] $", 600)
+    # Echoed words must not look like the answer.
+    host.serial.send("echo rea''dy\n")
+    host.wait_for("^ready", 60)
+
+
+def install(
+    stage: Stage,
+    target: Target,
+    files: dict[str, str] | None = None,
+    *,
+    name: str = "install",
+    medium: Path = ISO,
+) -> Host:
     """Install unattended and wait until the machine resets by itself, as the answer says."""
-    host = start_installer(stage, installer_machine(stage, target, files), name)
+    host = start_installer(stage, installer_machine(stage, target, files, medium=medium), name)
     host.wait_for(FINISHED, INSTALL_SECONDS, never=f"{FAILED}|{BOOT_PROBLEMS}")
     stopped = host.wait_stopped(120)
     expect(stopped.reason == "guest-reset", f"the machine should have reset after its installation, not {stopped}")

@@ -27,7 +27,7 @@ from zeroth.system.size import Size
 ROOT = Path(__file__).parents[2]
 # In the order in which they are made; what differs first is the cause. The tree of packages is left out: a difference
 # there that does not reach the finished tree is none.
-STEPS = ("rooms", "wheels", "tree", "root", "boot", "manifest", "bills", "upgrade", "iso")
+STEPS = ("rooms", "wheels", "system", "tree", "root", "boot", "manifest", "bills", "upgrade", "iso")
 
 
 @dataclass(frozen=True)

@@ -16,8 +16,10 @@ from tests.lab.install import (
     INSTALL_SECONDS,
     Target,
     boot,
+    choose,
     installer_machine,
     new_target,
+    shell,
 )
 from tests.lab.keys import public_key
 from tests.lab.machine import Disk, Firmware, Machine
@@ -69,6 +71,31 @@ def verify_medium(stage: Stage) -> None:
         _restart(host)
 
 
+@scenario(minutes=10)
+def menu_entries(stage: Stage) -> None:
+    """The menu's memory test, its plain video and its try under Xen start, and are what they say."""
+    for firmware in Firmware:
+        with stage.step(f"memory test under {firmware}"):
+            host = choose(stage, installer_machine(stage, new_target(stage, firmware)), "m", f"memory-{firmware}")
+            host.wait_for(r"Memtest86\+ v", 180)
+            host.screen("memory-test")
+            host.kill()
+    target = new_target(stage, Firmware.UEFI)
+    before = disks.digest(target.disk.path)
+    with stage.step("try under Xen"):
+        host = choose(stage, installer_machine(stage, target), "x", "xen")
+        host.wait_for(r"Xen version 4\.20", 300)
+        shell(host)
+        host.serial.send("echo type-$(cat /sys/hypervisor/type)-$(zeroth probe --json | head -c 1)\n")
+        host.wait_for("type-xen-{", 120)
+        host.serial.send("poweroff\n")
+        expect(host.wait_stopped(300).reason == "guest-shutdown", "poweroff did not power off")
+        expect(disks.digest(target.disk.path) == before, "the disk is not what it was")
+    with stage.step("install with plain video"):
+        host = choose(stage, installer_machine(stage, target), "n", "plain")
+        host.wait_for(FINISHED, INSTALL_SECONDS, never=f"{FAILED}|{BOOT_PROBLEMS}")
+
+
 @scenario(minutes=6)
 def embedded_answer(stage: Stage) -> None:
     """A medium with an answer, a key and kernel arguments embedded installs without an answer volume."""
@@ -97,10 +124,7 @@ def embedded_answer(stage: Stage) -> None:
 
 def _verify(stage: Stage, machine: Machine, name: str) -> Host:
     """Choose the menu's entry that verifies the medium."""
-    host = stage.start(machine, name)
-    host.wait_for("Verify this medium", 120)
-    host.serial.send("t")
-    return host
+    return choose(stage, machine, "t", name)
 
 
 def _restart(host: Host) -> None:

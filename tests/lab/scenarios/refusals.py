@@ -11,8 +11,10 @@ from tests.lab.install import (
     FINISHED,
     INSTALL_SECONDS,
     NOTHING,
+    choose,
     installer_machine,
     new_target,
+    shell,
     start_installer,
 )
 from tests.lab.machine import Firmware, Machine
@@ -111,13 +113,8 @@ def rescue(stage: Stage) -> None:
 
 def rescue_shell(stage: Stage, machine: Machine, name: str = "rescue") -> Host:
     """Choose the rescue entry in the boot menu; returns when the shell on the serial console takes commands."""
-    host = stage.start(machine, name)
-    host.wait_for("Rescue shell", 120)
-    host.serial.send("r")
-    host.wait_for(r"[#$] $", 600)
-    # Echoed words must not look like the answer.
-    host.serial.send("echo rea''dy\n")
-    host.wait_for("^ready", 60)
+    host = choose(stage, machine, "r", name)
+    shell(host)
     return host
 
 

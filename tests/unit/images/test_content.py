@@ -378,7 +378,7 @@ def test_graph_shows_every_step() -> None:
     result = CliRunner().invoke(cli, ["image", "graph", "--json"], catch_exceptions=False)
     rows = json.loads(result.stdout)
     names = [row["step"] for row in rows]
-    assert set(names) >= {"tools", "base", "tree", "root", "boot", "iso"}
+    assert set(names) >= {"tools", "base", "system", "tree", "root", "boot", "iso"}
     assert all(names.index(need) < names.index(row["step"]) for row in rows for need in row["needs"])
     assert len(ROOMS) == len(set(ROOMS))
 

@@ -162,19 +162,19 @@ def steps(own: Customisation | None, tmp_path: Path) -> Steps:
 @pytest.mark.parametrize(
     ("text", "changed"),
     [
-        ("packages: [tcpdump]", {"base", "tree", "root", "iso", "manifest"}),
-        ("packages: [bash=5.2-1]", {"base", "tree", "root", "iso", "manifest"}),
-        ("firmware: [server]", {"base", "tree", "root", "iso", "manifest"}),
-        ("files: [{target: /etc/a, content: b}]", {"tree", "root", "iso", "manifest"}),
-        ("modules: {initrd: [igc]}", {"tree", "root", "iso", "manifest"}),
-        ("system_ids: {zabbix: 850}", {"tree", "root", "iso", "manifest"}),
+        ("packages: [tcpdump]", {"base", "system", "tree", "root", "iso", "manifest"}),
+        ("packages: [bash=5.2-1]", {"base", "system", "tree", "root", "iso", "manifest"}),
+        ("firmware: [server]", {"base", "system", "tree", "root", "iso", "manifest"}),
+        ("files: [{target: /etc/a, content: b}]", {"system", "tree", "root", "iso", "manifest"}),
+        ("modules: {initrd: [igc]}", {"system", "tree", "root", "iso", "manifest"}),
+        ("system_ids: {zabbix: 850}", {"system", "tree", "root", "iso", "manifest"}),
         ("boot: {dom0: [debug]}", {"iso", "manifest"}),
         ("boot: {medium: [debug]}", {"iso", "manifest"}),
     ],
 )
 def test_only_the_steps_that_it_concerns_change(text: str, changed: set[str], tmp_path: Path) -> None:
     plain, own = steps(None, tmp_path), steps(read(text, tmp_path), tmp_path)
-    names = ("tools", "rooms", "wheels", "base", "tree", "root", "iso", "manifest")
+    names = ("tools", "rooms", "wheels", "base", "system", "tree", "root", "iso", "manifest")
     found = {name for name in names if getattr(plain, name)().key != getattr(own, name)().key}
     assert found == changed
 

@@ -330,6 +330,18 @@ def test_a_wheel_is_installed_with_its_command(tmp_path: Path) -> None:
     assert run.returncode == 3
     with pytest.raises(ValueError, match="another package"):
         wheels.install(made, tmp_path)
+    shutil.rmtree(site)
+    with pytest.raises(ValueError, match="Do-It: belongs"):
+        wheels.install(made, tmp_path)
+
+
+def test_wheels_go_below_another_root(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "usr/bin").mkdir(parents=True)
+    wheels.main(["--root", str(tmp_path), str(wheel(tmp_path / "b.whl", {"b.py": ""}))])
+    assert capsys.readouterr().out.split() == [str(tmp_path / wheels.SITE / "b.py")]
+    with pytest.raises(SystemExit, match="not a wheel|zip"):
+        (tmp_path / "c.whl").write_text("no archive")
+        wheels.main([str(tmp_path / "c.whl")])
 
 
 @pytest.mark.parametrize("name", ["../a.py", "/etc/a.py", "a/../../b.py"])

@@ -144,6 +144,8 @@ def test_prune_keeps_what_was_used_last(tmp_path: Path) -> None:
     left = [number for number in range(4) if store.has("s", str(number) * 64)]
     assert len(left) == 2
     assert 0 in left
+    store.prune((), coming=["s", "other"])
+    assert [number for number in left if store.has("s", str(number) * 64)] == [0]
 
 
 def test_a_cut_off_object_is_not_there(tmp_path: Path) -> None:

@@ -3,7 +3,9 @@
 Debian's installer package cannot do it: it is a module named ``installer``, as one of our rooms is. Run in the tree,
 with Debian's own Python and nothing else::
 
-    install_wheel.py a.whl b.whl
+    install_wheel.py [--root FOLDER] a.whl b.whl
+
+Prints the Python files that it wrote, a line each.
 """
 
 from __future__ import annotations
@@ -77,15 +79,25 @@ def install(wheel: Path, root: Path = Path("/")) -> list[Path]:
         scripts = console_scripts(archive.read(points).decode()) if points in names else {}
     for command, (module, name) in scripts.items():
         script = root / "usr/bin" / command
+        if script.exists():
+            raise ValueError(f"{command}: belongs to another package already")
         script.write_text(SCRIPT.format(module=module, name=name))
         script.chmod(0o755)
     return [path for path in written if path.suffix == ".py"]
 
 
-if __name__ == "__main__":
-    for argument in sys.argv[1:]:
+def main(arguments: list[str]) -> None:
+    """The command."""
+    root = Path("/")
+    if arguments[:1] == ["--root"]:
+        root, arguments = Path(arguments[1]), arguments[2:]
+    for argument in arguments:
         try:
-            for path in install(Path(argument)):
+            for path in install(Path(argument), root):
                 print(path)
         except (ValueError, StopIteration, zipfile.BadZipFile) as error:
             sys.exit(f"install_wheel: {argument}: {error or 'not a wheel'}")
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
