@@ -138,7 +138,8 @@ def test_keys_differ_when_inputs_do(one: dict[str, str], other: dict[str, str]) 
 def test_prune_keeps_what_was_used_last(tmp_path: Path) -> None:
     store = Store(tmp_path, versions=2)
     for number in range(4):
-        store.put("s", str(number) * 64, {}, lambda out: None)
+        out = store.put("s", str(number) * 64, {}, lambda out: None)
+        os.utime(out.parent / "meta.json", (number, number))
     store.get("s", "0" * 64)
     store.prune(())
     left = [number for number in range(4) if store.has("s", str(number) * 64)]
