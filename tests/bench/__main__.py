@@ -13,18 +13,19 @@ from tests.bench.build import build_figures
 from tests.bench.figures import Figures, as_json, print_figures
 from tests.bench.hosts import host_figures
 from tests.bench.lint import lint_figures
+from tests.bench.peers import peer_figures
 from tests.bench.size import size_figures
 from tests.lab.needs import prepare
 from zeroth.cli import run_command
 
-PARTS = ("lint", "build", "size", "host")
+PARTS = ("lint", "build", "peers", "size", "host")
 
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})
 @click.argument("parts", nargs=-1, type=click.Choice(PARTS))
 @click.option("--json", "json_", is_flag=True, help="Print one JSON list instead of tables.")
 def bench(parts: Sequence[str], json_: bool) -> None:
-    """Measure the linter, the build, the medium's size, and an installed host; all of them unless named.
+    """Measure the linter, the build, other builders, the medium's size, an installed host; all unless named.
 
     \b
     Examples:
@@ -40,6 +41,8 @@ def bench(parts: Sequence[str], json_: bool) -> None:
             found += lint_figures()
         elif part == "build":
             found += build_figures(lambda text: aside.print(text, highlight=False))
+        elif part == "peers":
+            found += peer_figures(lambda text: aside.print(text, highlight=False))
         elif part == "size":
             found += size_figures()
         else:

@@ -11,72 +11,97 @@ from collections.abc import Callable
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from images.config import BuildConfig, checkout
+from images.config import BuildConfig, Profile, checkout
 from images.pack import BLOCK_SIZE
 from images.packages import read_list
 from tests.bench.figures import Figures
 from tests.lab.tools import tools
 from zeroth.system.run import run
 
-__all__ = ["build_figures"]
+__all__ = ["WHOLE", "build_figures", "build_seconds"]
 
 
 def build_figures(say: Callable[[str], None]) -> list[Figures]:
-    """Build a clean clone three times (nothing here, packages here, nothing changed) and the bare floor twice."""
+    """Build a clean clone in the dev profile as a developer does, first and after changes; and the bare floor."""
     root = checkout()
     with TemporaryDirectory(prefix="bench-", dir=root / ".cache") as name:
         work = Path(name)
         clone = work / "clone"
         run(["git", "clone", "-q", "--local", root, clone])
-        say("building with nothing here")
-        cold = _build(clone)
-        say("building again with the packages here")
-        shutil.rmtree(clone / ".cache" / "zeroth" / "objects")
-        warm = _build(clone)
-        say("building again with nothing changed")
-        same = _build(clone)
+        columns: dict[str, dict[str, float]] = {}
+        for title, prepare in _TURNS.items():
+            say(f"building with {title}")
+            prepare(clone)
+            columns[title] = build_seconds(clone)
         say("bare mmdebstrap and mksquashfs of the same packages")
         floor = _floor(clone, work)
-    names = [name for name in cold if name != _WHOLE] + [name for name in warm if name not in cold]
-    rows = [(name, cold.get(name), warm.get(name), same.get(name)) for name in [*names, _WHOLE]]
+    names = dict.fromkeys(name for column in columns.values() for name in column if name != WHOLE)
+    rows = [(name, *(column.get(name) for column in columns.values())) for name in (*names, WHOLE)]
     bare = sum(floor.values())
     return [
-        Figures("build", "Build, per step", ("step", "nothing here s", "packages here s", "unchanged s"), tuple(rows),
+        Figures("build", "Build, dev profile, seconds per step", ("step", *columns), tuple(rows),
                 "Steps run beside each other where they can: they add up to more than the whole."),
         Figures(
             "build-floor", "Build beside bare mmdebstrap and mksquashfs of the same packages",
             ("what", "s", "ratio"),
             (*((name, seconds, None) for name, seconds in floor.items()),
              ("bare, together", bare, 1.0),
-             ("zeroth, nothing here", cold[_WHOLE], cold[_WHOLE] / bare),
-             ("zeroth, packages here", warm[_WHOLE], warm[_WHOLE] / bare)),
+             *((f"zeroth, {title}", column[WHOLE], column[WHOLE] / bare) for title, column in columns.items())),
             "The bare floor downloads its packages each time; zeroth's whole has the tools tree and the ISO in it.",
         ),
     ]  # fmt: skip
 
 
-_WHOLE = "all"
+def _nothing(_: Path) -> None:
+    """Leave the clone as it is."""
 
 
-def _build(clone: Path) -> dict[str, float]:
-    """Seconds of each step of one build of the clone, and of the whole."""
+def _forget(clone: Path) -> None:
+    """Everything was built anew; what was fetched is still here."""
+    shutil.rmtree(clone / ".cache" / "zeroth" / "objects")
+
+
+def _change_python(clone: Path) -> None:
+    with (clone / "zeroth" / "errors.py").open("a") as file:
+        file.write("\n\nCHANGED = True\n")
+
+
+def _change_element(clone: Path) -> None:
+    with (clone / "images/elements/zeroth-host/zeroth-host-files/etc/hosts").open("a") as file:
+        file.write("# changed\n")
+
+
+_TURNS = {
+    "nothing here": _nothing,
+    "packages here": _forget,
+    "nothing changed": _nothing,
+    "Python changed": _change_python,
+    "an element changed": _change_element,
+}
+WHOLE = "all"
+"""The name of the whole build beside those of its steps."""
+
+
+def build_seconds(clone: Path, profile: Profile = Profile.DEV) -> dict[str, float]:
+    """Seconds of each step of one build of a clone, and of the whole."""
     started = time.monotonic()
     done = run(
-        [sys.executable, "-m", "zeroth", "image", "build", "--json"], cwd=clone, env={"PYTHONPATH": os.fspath(clone)}
-    )
+        [sys.executable, "-m", "zeroth", "image", "build", "--profile", profile, "--json"],
+        cwd=clone, env={"PYTHONPATH": os.fspath(clone), "ZEROTH_CACHE": os.fspath(clone / ".cache" / "zeroth")},
+    )  # fmt: skip
     found: dict[str, float] = {}
     for line in done.stdout.splitlines():
         event = json.loads(line)
         if event.get("kind") == "done" and len(event["path"]) == 2:
             found[event["path"][1]] = event["seconds"]
-    found[_WHOLE] = time.monotonic() - started
+    found[WHOLE] = time.monotonic() - started
     return found
 
 
 def _floor(clone: Path, work: Path) -> dict[str, float]:
     """Seconds of the bare tools, from the mirrors that the build used, at the image's own compression."""
-    config = BuildConfig(clone, firmware=True)
-    packages = (read_list(config.packages / "base.list") + read_list(config.packages / "firmware-server.list")).names
+    config = BuildConfig(clone, profile=Profile.DEV)
+    packages = read_list(config.packages / "base.list").names
     index = clone / ".cache" / "zeroth" / "index"
     tree, image = work / "bare", work / "bare.squashfs"
     started = time.monotonic()
