@@ -33,7 +33,7 @@ from images.tools import ToolsTree
 from images.upgrade import make_upgrade, upgrade_name
 from images.wheels import NOT_IN_DEBIAN, ROOMS, locked, room_sources, room_wheel, third_party_wheels
 from zeroth import progress
-from zeroth.keys.signing import SecretKey
+from zeroth.keys.signing import SIGNATURE_SUFFIX, SecretKey
 
 __all__ = ["Steps", "answer_name"]
 
@@ -305,6 +305,8 @@ class Steps:
     def iso(self) -> Step:
         """The ISO image."""
         answer = self.config.answer
+        beside = answer.with_name(answer.name + SIGNATURE_SUFFIX) if answer else None
+        signature = beside if beside and beside.is_file() else None
         own = self.customisation.spec if self.customisation else ImageSpec()
 
         def make(out: Path, results: Results, _: progress.Step) -> None:
@@ -315,6 +317,8 @@ class Steps:
             }
             if answer is not None:
                 files[f"zeroth/{answer_name(answer)}"] = answer
+                if signature is not None:
+                    files[f"zeroth/{answer_name(answer)}{SIGNATURE_SUFFIX}"] = signature
             make_iso(
                 out / "zeroth.iso", files, version=self.config.version, epoch=self.config.epoch,
                 product=own.branding.product, words=own.boot.medium,
@@ -328,6 +332,7 @@ class Steps:
             "zeroth/spec/embedded.py": self._code("../zeroth/spec/embedded.py"),
             "menu": self._code("templates/grub.cfg.j2"),
             "answer": f"{answer_name(answer)} {digest_file(answer)}" if answer else "",
+            "answer's signature": digest_file(signature) if signature else "",
             "product and words": " ".join((own.branding.product, *own.boot.medium)),
             "source date": str(self.config.epoch),
         }

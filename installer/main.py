@@ -6,7 +6,6 @@ import time
 import traceback
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
-from functools import partial
 from pathlib import Path
 from typing import TextIO
 from uuid import uuid4
@@ -17,16 +16,17 @@ from installer.apply import Application, Places, check_before
 from installer.ending import Ended
 from installer.image import InstallImage, read_image, verify_image
 from installer.links import raise_links
+from installer.online import OnlineFetch
 from installer.plan import AlreadyApplied, InstallPlan, Outcome, Refused
 from installer.planner import PlanRequest, plan_installation
 from installer.show import WIDTH, show_outcome
 from zeroth.deploy.layout import InstallId, Part
 from zeroth.errors import ExitCode, UserError
+from zeroth.keys.keyring import trusted_keys
 from zeroth.progress import Step, Stream
 from zeroth.sinks import PlainSink, log_file
 from zeroth.spec.answer import AnswerText
 from zeroth.spec.embedded import Embedded, embedded_in
-from zeroth.spec.fetch import fetch_answer
 from zeroth.spec.load import load_answer
 from zeroth.spec.model import EndAction, HostSpec, OnFailure
 from zeroth.spec.sources import ANSWER_LABEL, MEDIUM, find_answer
@@ -164,8 +164,13 @@ class Session:
             return AnswerText.from_file(self.answer_file)
         # Devices that were announced get their names.
         run(["udevadm", "settle", "--timeout=30"], ok=(0, 1))
-        fetch = partial(fetch_answer, authorities=embedded.authorities)
-        answer = find_answer(LiveVolumes(), medium=self.medium, embedded=embedded, fetch=fetch)
+        answer = find_answer(
+            LiveVolumes(),
+            fetch=OnlineFetch(embedded, self.machine, step.log),
+            medium=self.medium,
+            embedded=embedded,
+            keys=trusted_keys(),
+        )
         if answer is None:
             raise _NO_ANSWER
         step.log(f"{answer.name}: {answer.origin}")

@@ -19,7 +19,15 @@ from images.iso.layout import Iso, open_iso
 from images.iso.show import show_difference, show_facts
 from images.iso.verify import signature_of
 from images.iso.verify import verify as verify_iso
-from images.iso.wanted import read_arguments, read_authorities, read_for_embedding, read_keys
+from images.iso.wanted import (
+    read_arguments,
+    read_authorities,
+    read_for_embedding,
+    read_keys,
+    read_pins,
+    read_signers,
+    read_token,
+)
 from images.iso.write import Stick, choose_stick, stick_lines, write_stick
 from zeroth.errors import ExitCode, UserError
 from zeroth.keys.keyring import public_key, trusted_keys
@@ -44,6 +52,10 @@ def iso() -> None:
 @click.option("--ca", type=_FILE, metavar="PEM", help="Authorities that addresses of answers are verified by.")
 @click.option("--ssh-key", "keys", type=_FILE, multiple=True, metavar="PUB", help="May log in as root on the host.")
 @click.option("--args", "arguments", metavar="WORDS", help="Kernel arguments of all entries of the menu.")
+@click.option("--pin", "pins", multiple=True, metavar="sha256//...", help="The key of a server of answers.")
+@click.option("--token", type=_FILE, metavar="FILE", help="A file with the bearer token that those servers want.")
+@click.option("--signer", "signers", type=_FILE, multiple=True, metavar="PUB", help="A key that may sign answers.")
+@click.option("--require-signed/--no-require-signed", default=None, help="Take only signed answers, or any again.")
 @click.option("--remove", is_flag=True, help="Take out what is embedded: the image as it was published.")
 @click.option("-o", "--output", type=_FILE, metavar="FILE", help="The image to write.")
 @click.option("--in-place", is_flag=True, help="Put the new image in the place of the old one.")
@@ -54,24 +66,29 @@ def embed(
     ca: Path | None,
     keys: tuple[Path, ...],
     arguments: str | None,
+    pins: tuple[str, ...],
+    token: Path | None,
+    signers: tuple[Path, ...],
+    require_signed: bool | None,
     remove: bool,
     output: Path | None,
     in_place: bool,
 ) -> int:
-    """Put an answer, authorities, ssh keys or kernel arguments into a copy of an ISO image.
+    """Put an answer, ways to fetch and check one, ssh keys or kernel arguments into a copy of an ISO image.
 
-    What is given replaces what was embedded of that kind; the rest stays. Plain passwords are hashed. Nothing else of
-    the image changes, and its checksums stay valid.
+    What is given replaces what was embedded of that kind; the rest stays. Plain passwords are hashed. The signature of
+    an answer (FILE.minisig) comes along. Nothing else of the image changes, and its checksums stay valid.
 
     \b
     Examples:
       zeroth iso embed zeroth.iso --answer host1.ks -o host1.iso
       zeroth iso embed zeroth.iso --args "zeroth.answer=https://boot.example.com/" --ca ca.pem -o site.iso
+      zeroth iso embed zeroth.iso --signer site.pub --require-signed -o site.iso
       zeroth iso embed host1.iso --remove --in-place
     """
-    given = any((answer, ca, keys, arguments is not None))
+    given = any((answer, ca, keys, arguments is not None, pins, token, signers, require_signed is not None))
     if (output is None) == (not in_place) or given == remove:
-        what = "Give --answer, --ca, --ssh-key or --args, or --remove alone." if given == remove else ""
+        what = "Give what to embed (--answer, --ca, ...), or --remove alone." if given == remove else ""
         raise UserError("what to embed and where to write it is not clear",
                         what or "Give either -o FILE or --in-place.", code=ExitCode.USAGE)  # fmt: skip
     found = open_iso(image)
@@ -91,7 +108,16 @@ def embed(
             changes["ssh_keys"] = read_keys(keys)
         if arguments is not None:
             changes["arguments"] = read_arguments(arguments)
+        if pins:
+            changes["pins"] = read_pins(pins)
+        if token:
+            changes["token"] = read_token(token)
+        if signers:
+            changes["signers"] = read_signers(signers)
+        if require_signed is not None:
+            changes["require_signed"] = require_signed
         content = content.model_copy(update=changes)
+        _check_signed(content)
     target = output or image
     with _step("Write the image") as step:
         embed_in(found, target, content, step)
@@ -99,6 +125,13 @@ def embed(
     for text in reservations:
         click.echo(f"reservation: {text}", err=True)
     return ExitCode.RESERVATIONS if reservations else ExitCode.DONE
+
+
+def _check_signed(content: Embedded) -> None:
+    """What is embedded must not refuse itself."""
+    if content.require_signed and content.answer and not content.answer.signature:
+        raise UserError("only signed answers are to be taken, and the embedded one has no signature",
+                        "Sign it first (zeroth answer sign), without a plain password in it.")  # fmt: skip
 
 
 @iso.command()

@@ -18,8 +18,9 @@ from images.report import medium_problems
 from zeroth.errors import UserError
 from zeroth.progress import Step
 from zeroth.spec.embedded import Embedded
-from zeroth.spec.fetch import without_password
+from zeroth.spec.fetch.found import without_password
 from zeroth.spec.load import read_answer
+from zeroth.spec.model import HIDDEN
 from zeroth.spec.secrets import redacted
 
 __all__ = ["boot_facts", "embedded_facts", "iso_facts", "shown_argument"]
@@ -103,6 +104,10 @@ def embedded_facts(content: Embedded) -> dict[str, Any]:
         "authorities": [_certificate(it) for it in _certificates(content.authorities)],
         "ssh_keys": [_ssh_key(key) for key in content.ssh_keys],
         "arguments": [shown_argument(word) for word in content.arguments],
+        "pins": list(content.pins),
+        "token": HIDDEN if content.token else None,
+        "signers": [key.name for key in content.answer_keys()],
+        "require_signed": content.require_signed,
     }
 
 
@@ -118,10 +123,12 @@ def _answer(content: Embedded) -> dict[str, Any] | None:
         return None
     size = len(answer.text.encode())
     try:
-        return {"name": answer.name, "size": size, "host": redacted(read_answer(answer).accepted())}
+        host: dict[str, Any] | None = redacted(read_answer(answer).accepted())
     except UserError:
         # One that another version wrote. The reasons would show the text.
-        return {"name": answer.name, "size": size, "host": None}
+        host = None
+    signed = bool(content.answer and content.answer.signature)
+    return {"name": answer.name, "size": size, "signed": signed, "host": host}
 
 
 def _certificates(text: str) -> list[x509.Certificate]:

@@ -14,16 +14,29 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from pydantic import TypeAdapter, ValidationError
 
 from zeroth.errors import UserError
+from zeroth.keys.keyring import public_key
+from zeroth.keys.signing import SIGNATURE_LIMIT, SIGNATURE_SUFFIX
 from zeroth.spec.answer import AnswerText
 from zeroth.spec.embedded import EmbeddedAnswer
+from zeroth.spec.fetch.pins import parse_pins
 from zeroth.spec.fields import SshKey
 from zeroth.spec.gaps import gaps
 from zeroth.spec.load import Reading, read_answer
 from zeroth.spec.plain import plain_data
 
-__all__ = ["Answer", "read_arguments", "read_authorities", "read_for_embedding", "read_keys"]
+__all__ = [
+    "Answer",
+    "read_arguments",
+    "read_authorities",
+    "read_for_embedding",
+    "read_keys",
+    "read_pins",
+    "read_signers",
+    "read_token",
+]
 
 _LIMIT = 1 << 20
+_TOKEN_LIMIT = 4096
 # The kernel takes 2047 bytes on x86 (COMMAND_LINE_SIZE); the menu's own take less than 200.
 _ARGUMENTS_LIMIT = 1500
 _OURS = ("boot", "zeroth.mode")
@@ -55,12 +68,18 @@ class Answer:
 def read_for_embedding(path: Path) -> Answer:
     """Read and check an answer file. It is kept as it is written, unless it holds a plain password.
 
+    The signature beside it comes along, if there is one and the text stays as it is.
+
     :raises UserError: when it cannot be read, or has mistakes; all of them are told.
     """
     reading = read_answer(AnswerText.from_file(path))
     spec = reading.accepted()
     if not reading.hashed:
-        return Answer(EmbeddedAnswer(name=path.name, text=reading.answer.text), reading, hashed=False)
+        # As it is in the file: a signature is over its bytes.
+        text = _read(path).decode()
+        beside = path.with_name(path.name + SIGNATURE_SUFFIX)
+        signature = _read(beside).decode(errors="replace")[:SIGNATURE_LIMIT] if beside.is_file() else ""
+        return Answer(EmbeddedAnswer(name=path.name, text=text, signature=signature), reading, hashed=False)
     text = json.dumps(plain_data(spec), indent=1) + "\n"
     return Answer(EmbeddedAnswer(name=f"{path.stem}.json", text=text), reading, hashed=True)
 
@@ -92,6 +111,37 @@ def read_keys(paths: Sequence[Path]) -> tuple[str, ...]:
     :raises UserError: naming the line that is no public key.
     """
     return tuple(dict.fromkeys(key for path in paths for key in _keys(path)))
+
+
+def read_pins(texts: Sequence[str]) -> tuple[str, ...]:
+    """Pins of servers' keys.
+
+    :raises UserError: one is malformed.
+    """
+    return tuple(dict.fromkeys(str(pin) for text in texts for pin in parse_pins(text)))
+
+
+def read_signers(paths: Sequence[Path]) -> tuple[str, ...]:
+    """Public keys that may sign answers, as the text of their files.
+
+    :raises UserError: naming the file that is no public key.
+    """
+    return tuple(dict.fromkeys(public_key(path).text for path in paths))
+
+
+def read_token(path: Path) -> str:
+    """The token in the first line of a file.
+
+    :raises UserError: when there is none, or others may read it.
+    """
+    if path.is_file() and path.stat().st_mode & 0o077:
+        raise UserError("others can read this token", f"Run: chmod 600 {path}", where=str(path))
+    lines = _read(path).decode("ascii", "replace").splitlines() or [""]
+    token = lines[0].strip()
+    if not token or not all("!" <= char <= "~" for char in token) or len(token) > _TOKEN_LIMIT:
+        raise UserError("this holds no token", "Write it into the first line: printable ASCII without spaces.",
+                        where=str(path))  # fmt: skip
+    return token
 
 
 def _keys(path: Path) -> Iterator[str]:

@@ -11,7 +11,7 @@ from zeroth.errors import ExitCode, UserError
 from zeroth.spec.errors import AnswerErrors
 from zeroth.spec.problems import Problem, Span
 
-__all__ = ["SIZE_LIMIT", "AnswerText", "Language"]
+__all__ = ["ENDINGS", "SIZE_LIMIT", "AnswerText", "Language"]
 
 SIZE_LIMIT = 1 << 20
 """Bytes; an answer is a page or two, anything above this is a wrong file."""
@@ -29,8 +29,9 @@ class Language(StrEnum):
     """Of Proxmox VE's installer."""
 
 
-_ENDINGS = {".ks": Language.KICKSTART, ".cfg": Language.KICKSTART, ".yaml": Language.YAML, ".yml": Language.YAML,
-            ".json": Language.JSON, ".xml": Language.XENSERVER, ".toml": Language.PROXMOX}  # fmt: skip
+ENDINGS = {".ks": Language.KICKSTART, ".cfg": Language.KICKSTART, ".yaml": Language.YAML, ".yml": Language.YAML,
+           ".json": Language.JSON, ".xml": Language.XENSERVER, ".toml": Language.PROXMOX}  # fmt: skip
+"""What tells the language, at the end of a file's name."""
 
 
 @dataclass(frozen=True)
@@ -98,8 +99,8 @@ class AnswerText:
         :raises AnswerErrors: no ending that is known.
         """
         ending = Path(self.name).suffix.lower()
-        if ending in _ENDINGS:
-            return _ENDINGS[ending]
+        if ending in ENDINGS:
+            return ENDINGS[ending]
         message = (
             f"the ending {ending!r} of the name does not tell the language" if ending else "the name has no ending"
         )

@@ -1,4 +1,4 @@
-"""What is embedded in a medium: an answer, authorities, ssh keys, kernel arguments.
+"""What is embedded in a medium: an answer, how answers are fetched and checked, ssh keys, kernel arguments.
 
 The builder reserves a file of a fixed size on the medium, :data:`AREA`. ``zeroth iso embed`` writes into it where it
 lies in the ISO image, so nothing else of the image moves; the installer reads it from the mounted medium. It belongs
@@ -29,10 +29,11 @@ from typing import Annotated
 from pydantic import Field, ValidationError
 
 from zeroth.errors import ExitCode, UserError
+from zeroth.keys.signing import SIGNATURE_LIMIT, PublicKey
 from zeroth.spec.answer import SIZE_LIMIT, AnswerText
 from zeroth.spec.fields import SshKey
 from zeroth.spec.model import HostSpec
-from zeroth.spec.model.base import Model
+from zeroth.spec.model.base import Model, Switch
 
 __all__ = ["AREA", "AREA_SIZE", "Embedded", "EmbeddedAnswer", "embedded_in", "read_area", "write_area"]
 
@@ -47,14 +48,19 @@ _UNPACKED_LIMIT = 2 * SIZE_LIMIT
 _WRITE_AGAIN = "Embed it again in a fresh copy of the ISO."
 
 
+_Pin = Annotated[str, Field(pattern=r"^sha256//[A-Za-z0-9+/]{43}=$")]
+
+
 class EmbeddedAnswer(Model):
     """An answer without plain passwords.
 
     :ivar name: its file name, whose ending tells the language.
+    :ivar signature: what lay beside it as ``.minisig``; empty where there was none.
     """
 
     name: Annotated[str, Field(min_length=1, max_length=255)]
     text: Annotated[str, Field(max_length=SIZE_LIMIT)]
+    signature: Annotated[str, Field(max_length=SIGNATURE_LIMIT)] = ""
 
 
 class Embedded(Model):
@@ -63,16 +69,33 @@ class Embedded(Model):
     :ivar authorities: certificates in PEM that https addresses of answers are verified by, besides the usual ones.
     :ivar ssh_keys: allowed to log in as root on the installed host, besides those of the answer.
     :ivar arguments: kernel arguments of all menu entries that start our kernel; the menu has them in its own file too.
+    :ivar pins: of the keys of servers that give answers, as ``sha256//...``.
+    :ivar token: what those servers are shown, as bearer token.
+    :ivar signers: public keys that may sign an answer, besides those of the image, each as the text of its file.
+    :ivar require_signed: an answer without a signature is refused, an embedded one too.
     """
 
     answer: EmbeddedAnswer | None = None
     authorities: str = ""
     ssh_keys: Annotated[tuple[SshKey, ...], Field(max_length=64)] = ()
     arguments: tuple[str, ...] = ()
+    pins: Annotated[tuple[_Pin, ...], Field(max_length=16)] = ()
+    token: Annotated[str, Field(max_length=4096, pattern=r"^[!-~]*$", repr=False)] = ""
+    signers: Annotated[tuple[str, ...], Field(max_length=16)] = ()
+    require_signed: Switch = False
+
+    def answer_keys(self) -> tuple[PublicKey, ...]:
+        """The keys that may sign an answer.
+
+        :raises UserError: one is damaged.
+        """
+        return tuple(PublicKey.parse(text, where=AREA) for text in self.signers)
 
     def answer_text(self) -> AnswerText | None:
         """The answer as the installer takes it."""
-        return AnswerText(self.answer.text, self.answer.name, "embedded in the medium") if self.answer else None
+        if self.answer is None:
+            return None
+        return AnswerText.from_bytes(self.answer.text.encode(), self.answer.name, "embedded in the medium")
 
     def with_keys(self, spec: HostSpec) -> HostSpec:
         """The host with the embedded ssh keys among root's."""

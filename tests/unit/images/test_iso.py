@@ -10,7 +10,8 @@ import json
 import os
 import stat
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 import pytest
@@ -18,6 +19,7 @@ from click.testing import CliRunner, Result
 
 from images.iso import layout, write
 from images.iso.cli import iso
+from images.iso.content import embedded
 from images.iso.layout import open_iso, parse_layout
 from images.iso.wanted import read_arguments, read_authorities, read_keys
 from images.iso.write import Stick, refusal, stick_lines, write_stick
@@ -27,6 +29,9 @@ from zeroth.errors import ExitCode, UserError
 from zeroth.keys.keyring import make_key, secret_key, sign_file
 from zeroth.keys.signing import Purpose
 from zeroth.progress import Stream
+from zeroth.spec.arguments import Wanted
+from zeroth.spec.fetch.found import Found
+from zeroth.spec.sources import Volume, find_answer
 from zeroth.system.facts import DiskFacts
 from zeroth.system.size import GIB, MIB
 
@@ -258,3 +263,52 @@ def test_a_stick_in_words() -> None:
     assert stick_lines(Stick(Path("/dev/sdx"), disk)) == ["/dev/sdx: Ultra serial 4C53, 8.0 GiB", "  it is empty"]
     inside = DiskFacts(path="/dev/sda", size=8 * GIB, transport="sata")
     assert "  this is no USB disk" in stick_lines(Stick(Path("/dev/sda"), inside))
+
+
+def test_ways_to_fetch_and_check_an_answer_are_embedded(medium: Path, tmp_path: Path) -> None:
+    answer, out, token = tmp_path / "host1.json", tmp_path / "site.iso", tmp_path / "token"
+    answer.write_text(json.dumps({"hostname": "host1", "root": {"ssh_keys": [KEY]}}))
+    token.write_text("hunter2-token\n")
+    make_key(tmp_path, "site", None)
+    pin = "sha256//" + "A" * 43 + "="
+    words: list[str | Path] = ["--answer", answer, "--signer", tmp_path / "site.pub", "--require-signed", "--pin", pin]
+    with pytest.raises(UserError, match="has no signature"):
+        run("embed", medium, *words, "-o", out)
+    sign_file(answer, [secret_key(tmp_path / "site.key", lambda: b"")], Purpose.ANSWER)
+    token.chmod(0o644)
+    with pytest.raises(UserError, match="others can read this token"):
+        run("embed", medium, *words, "--token", token, "-o", out)
+    token.chmod(0o600)
+    run("embed", medium, *words, "--token", token, "-o", out)
+    facts = facts_of(out)
+    content = facts["embedded"]
+    assert isinstance(content, dict)
+    assert content["answer"]["signed"] is True
+    assert (content["pins"], content["token"], content["require_signed"]) == ([pin], "***", True)
+    assert len(content["signers"]) == 1
+    assert "hunter2" not in json.dumps(facts)
+    assert "hunter2" not in run("inspect", out).stdout
+    found = find_answer(_NoVolumes(), fetch=_no_network, cmdline="", embedded=embedded(open_iso(out)))
+    assert found
+    assert found.text == answer.read_text()
+    assert "signed by" in found.origin
+    run("embed", out, "--no-require-signed", "--in-place")
+    content = facts_of(out)["embedded"]
+    assert isinstance(content, dict)
+    assert not content["require_signed"]
+    with pytest.raises(UserError, match="not a pin"):
+        run("embed", medium, "--pin", "sha256//x", "-o", out)
+    with pytest.raises(UserError, match="not a public key"):
+        run("embed", medium, "--signer", tmp_path / "site.key", "-o", out)
+
+
+class _NoVolumes:
+    def labelled(self, label: str) -> Sequence[Volume]:
+        raise AssertionError(label)
+
+    def mounted(self, volume: Volume) -> AbstractContextManager[Path]:
+        raise AssertionError(volume)
+
+
+def _no_network(wanted: Wanted, signature: bool) -> Found:
+    raise AssertionError(wanted, signature)

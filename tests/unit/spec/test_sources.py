@@ -9,8 +9,11 @@ from pathlib import Path
 import pytest
 
 from zeroth.errors import UserError
+from zeroth.keys.signing import PublicKey, Purpose, SecretKey, sign
 from zeroth.spec import AnswerText
+from zeroth.spec.arguments import Wanted, wanted_by
 from zeroth.spec.embedded import Embedded, EmbeddedAnswer
+from zeroth.spec.fetch.found import Found
 from zeroth.spec.sources import Volume, find_answer
 from zeroth.spec.volumes import LiveVolumes, volumes_in
 from zeroth.system.run import Completed
@@ -52,13 +55,16 @@ def _find(
     cmdline: str = "quiet",
     medium: Path = Path("/nonexistent"),
     embedded: Embedded = Embedded(),  # noqa: B008 - it is frozen
+    keys: Sequence[PublicKey] = (),
 ) -> AnswerText | None:
     slept: list[float] = []
-    return find_answer(volumes, cmdline=cmdline, medium=medium, embedded=embedded, fetch=_fetch, sleep=slept.append)
+    return find_answer(
+        volumes, cmdline=cmdline, medium=medium, embedded=embedded, keys=keys, fetch=_fetch, sleep=slept.append
+    )
 
 
-def _fetch(url: str) -> AnswerText:
-    return AnswerText("fetched", "x.ks", url)
+def _fetch(wanted: Wanted, signature: bool) -> Found:
+    return Found(f"fetched {signature}".encode(), "x.ks", ", ".join(wanted.places))
 
 
 def test_nothing_anywhere() -> None:
@@ -93,7 +99,9 @@ def test_the_order_is_argument_medium_volume(tmp_path: Path) -> None:
     assert text("zeroth.answer=label:net/h1.ks", medium) == "named"
     assert text('zeroth.answer="medium:/more.ks"', medium) == "more"
     assert text("zeroth.answer=medium:/more.ks zeroth.answer=medium:/more.ks", medium) == "more"
-    assert text("zeroth.answer=https://server.example.com/h.ks", medium) == "fetched"
+    assert text("zeroth.answer=https://server.example.com/h.ks", medium) == "fetched False"
+    assert text("zeroth.answer=https://a/h.ks zeroth.answer=tftp://b/h.ks", medium) == "fetched False"
+    assert text("zeroth.answer=dhcp", medium) == text("zeroth.answer=dns", medium) == "fetched False"
     assert text("xzeroth.answer=nonsense zeroth.answers=nonsense", medium) == "embedded"
 
 
@@ -113,8 +121,11 @@ def test_the_order_is_argument_medium_volume(tmp_path: Path) -> None:
         ("zeroth.answer=label:OTHER/x.ks", "no file system with the label OTHER appeared within 15 s"),
         ("zeroth.answer=medium:/", "does not name a file"),
         ("zeroth.answer=medium:/nothing.ks", r"there is no /nothing\.ks"),
-        ("zeroth.answer=dhcp", "by dhcp is not supported yet"),
-        ("zeroth.answer=nfs://server/x.ks", "by nfs is not supported yet"),
+        ("zeroth.answer=dhcp:x", "not a place"),
+        ("zeroth.answer=ftp://server/x.ks", "not a place"),
+        ("zeroth.answer=https://a/x.ks zeroth.answer=medium:/x.ks", "given 2 times"),
+        ("zeroth.answer=https://a/x.ks zeroth.answer_pin=sha256//x", "not a pin"),
+        ("zeroth.require_signed=perhaps", "neither yes nor no"),
     ],
 )
 def test_what_is_named_must_be_there(tmp_path: Path, cmdline: str, message: str) -> None:
@@ -160,6 +171,84 @@ def test_more_than_one_is_named(tmp_path: Path) -> None:
 def test_a_volume_without_an_answer_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="holds no answer file"):
         _find(FakeVolumes(_volume(tmp_path / "a", answer_txt="x")))
+
+
+def test_the_kernel_command_line() -> None:
+    pin = "sha256//" + "A" * 43 + "="
+    wanted = wanted_by(
+        f'zeroth.answer=https://a/1.ks "zeroth.answer=nfs://b/x y.ks" zeroth.answer_pin={pin};{pin} '
+        "zeroth.require_signed zeroth.require_signed=0 zeroth.ntp=192.0.2.1,ntp.example.com"
+    )
+    assert wanted.places == ("https://a/1.ks", "nfs://b/x y.ks")
+    assert [str(it) for it in wanted.pins] == [pin, pin]
+    assert wanted.signed, "once asked for, it is not taken back"
+    assert wanted.time_servers == ("192.0.2.1", "ntp.example.com")
+    assert not wanted_by("zeroth.require_signed=no").signed
+    assert wanted_by("quiet") == Wanted()
+
+
+_KEY = SecretKey.generate("site")
+_TEXT = b"network --hostname=xen1\r\n"
+
+
+def _signature(text: bytes = _TEXT, purpose: Purpose = Purpose.ANSWER, key: SecretKey = _KEY) -> str:
+    return sign(text, [key], purpose, "host1.ks")
+
+
+def _signed_volume(folder: Path, signature: str) -> FakeVolumes:
+    volume = _volume(folder, answer_ks="")
+    (folder / "answer.ks").write_bytes(_TEXT)
+    if signature:
+        (folder / "answer.ks.minisig").write_text(signature)
+    return FakeVolumes(volume)
+
+
+def test_a_signature_beside_the_answer_is_checked(tmp_path: Path) -> None:
+    keys = [SecretKey.generate("other").public, _KEY.public]
+    found = _find(_signed_volume(tmp_path / "a", _signature()), "zeroth.require_signed", keys=keys)
+    assert found
+    assert found.text == "network --hostname=xen1\n"
+    assert found.origin.endswith(f"signed by {_KEY.public.name} (site)")
+    # Where no key is trusted and none is asked for, nobody looks.
+    assert _find(_signed_volume(tmp_path / "b", "nonsense"))
+
+
+@pytest.mark.parametrize("argument", ["", "zeroth.require_signed"])
+@pytest.mark.parametrize(
+    ("signature", "message"),
+    [
+        (_signature(b"other text"), "does not match"),
+        (_signature(purpose=Purpose.UPGRADE), "something else"),
+        (_signature(key=SecretKey.generate("stranger")), "not trusted here"),
+        ("nonsense", "not a signature"),
+    ],
+    ids=["changed", "purpose", "stranger", "nonsense"],
+)
+def test_a_bad_signature_refuses_the_answer(tmp_path: Path, signature: str, message: str, argument: str) -> None:
+    with pytest.raises(UserError, match=message):
+        _find(_signed_volume(tmp_path / "a", signature), argument, keys=[_KEY.public])
+
+
+def test_an_unsigned_answer_where_one_must_be_signed(tmp_path: Path) -> None:
+    plain = EmbeddedAnswer(name="host1.ks", text=_TEXT.decode())
+    strict = Embedded(signers=(_KEY.public.text,), require_signed=True)
+    with pytest.raises(UserError, match=r"not signed \(volume ZEROTH-CFG"):
+        _find(_signed_volume(tmp_path / "a", ""), embedded=strict)
+    with pytest.raises(UserError, match=r"not signed \(embedded"):
+        _find(FakeVolumes(), "zeroth.require_signed", embedded=Embedded(answer=plain))
+    with pytest.raises(UserError, match="not signed"):
+        _find(FakeVolumes(), "zeroth.answer=https://a/x.ks", embedded=strict)
+    with pytest.raises(UserError, match="not trusted here"):
+        _find(_signed_volume(tmp_path / "b", _signature()), "zeroth.require_signed")
+    signed = plain.model_copy(update={"signature": _signature()})
+    assert _find(FakeVolumes(), embedded=strict.model_copy(update={"answer": signed}))
+    assert _find(_signed_volume(tmp_path / "c", ""), keys=[_KEY.public]), "a key alone asks for no signature"
+
+
+def test_a_signature_is_fetched_where_it_matters() -> None:
+    found = _find(FakeVolumes(), "zeroth.answer=https://a/x.ks", keys=[_KEY.public])
+    assert found
+    assert found.text == "fetched True"
 
 
 _LISTING = r"""
