@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from importlib.metadata import EntryPoint, entry_points
 
 import click
+from click.shell_completion import CompletionItem
 
 from zeroth import __version__
 from zeroth.errors import ExitCode, UserError
@@ -39,6 +40,11 @@ class LazyGroup(click.Group):
         assert isinstance(command, click.Command)
         return command
 
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
+        """The names that begin so. click's own would import every room, to leave out what is hidden."""
+        names = [CompletionItem(name) for name in self.list_commands(ctx) if name.startswith(incomplete)]
+        return [*names, *click.Command.shell_complete(self, ctx, incomplete)]
+
 
 def _absent(name: str, missing: str) -> click.Command:
     @click.command(name, hidden=True, context_settings={"ignore_unknown_options": True})
@@ -63,8 +69,8 @@ def cli() -> None:
     """Build, install and run Xen hosts.
 
     \b
-    Tab completion for bash:
-      eval "$(_ZEROTH_COMPLETE=bash_source zeroth)"
+    Tab completion (for zsh and fish see: zeroth completion --help):
+      eval "$(zeroth completion bash)"
     """
 
 
