@@ -16,6 +16,7 @@ __all__ = ["CPU", "Disk", "Firmware", "Machine", "command_line"]
 
 CPU = "max,-smap,-smep,-x2apic,-rdtscp"
 _ANSWERS_TO = (22, 443)
+_RELAY = "exec 3<>/dev/tcp/127.0.0.1/{port}; cat <&3 & cat >&3"
 
 
 class Firmware(StrEnum):
@@ -51,6 +52,8 @@ class Machine:
     :ivar cd: an ISO in the drive, and its place in the boot order.
     :ivar mac: of the one NIC, on QEMU's user-mode network, which lets nothing out of this machine.
     :ivar ports: TCP ports of the machine that get a port on 127.0.0.1.
+    :ivar services: addresses on its network (``10.0.2.100:443``), each with the TCP port on 127.0.0.1 that
+        answers there.
     """
 
     firmware: Firmware = Firmware.BIOS
@@ -64,6 +67,7 @@ class Machine:
     mac: str = "52:54:00:5e:40:01"
     uuid: str = "5e704d00-0000-4000-8000-000000000001"
     ports: tuple[int, ...] = _ANSWERS_TO
+    services: tuple[tuple[str, int], ...] = ()
     stops_at_reset: bool = True
     extra: tuple[str, ...] = field(default=())
 
@@ -127,6 +131,9 @@ def _flash(machine: Machine, firmware: Path) -> list[str]:
 def _network(machine: Machine, forwards: dict[int, int]) -> list[str]:
     # restrict=on: the guest gets DHCP and our forwards, and reaches nothing else.
     rules = "".join(f",hostfwd=tcp:127.0.0.1:{forwards[port]}-:{port}" for port in machine.ports)
+    # A program for each connection: QEMU by itself would make one for all.
+    rules += "".join(f",guestfwd=tcp:{address}-cmd:bash -c '{_RELAY.format(port=port)}'"
+                     for address, port in machine.services)  # fmt: skip
     return [
         "-netdev", f"user,id=net0,restrict=on{rules}",
         "-device", f"virtio-net-pci,netdev=net0,mac={machine.mac},romfile=",

@@ -77,7 +77,7 @@ def _command(command: Command) -> str:
             escaped = written.replace("|", "\\|")
             lines.append(f"| `{escaped}` | {option.help} |")
         lines.append("")
-    return "\n".join([*lines, "```", command.example, "```", ""])
+    return "\n".join([*lines, *(line for text in command.examples for line in ("```", text, "```", ""))])
 
 
 def _refused() -> str:

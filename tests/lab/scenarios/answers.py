@@ -1,14 +1,21 @@
-"""Answers that are wrong."""
+"""Answers that are wrong, and answers from a server."""
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from tests.lab import disks
-from tests.lab.install import installer_machine, new_target
+from tests.lab.answers import answer
+from tests.lab.install import FAILED, INSTALL_SECONDS, installer_machine, new_target, start_installer
 from tests.lab.machine import Disk, Firmware
+from tests.lab.medium import embedded
 from tests.lab.paths import ROOT
 from tests.lab.scenario import scenario
 from tests.lab.scenarios.refusals import rescue_shell
 from tests.lab.stage import Stage, expect
+from tests.unit.spec.webserver import Authority, web_server
+from zeroth.keys.keyring import make_key, secret_key
+from zeroth.keys.signing import Purpose, sign
 
 TRIED = 30
 """How many of the collection are tried: each takes an emulated machine ten seconds. The unit tests try every one."""
@@ -50,3 +57,49 @@ def bad_answers(stage: Stage) -> None:
     host.kill()
     for path, digest in before.items():
         expect(disks.digest(path) == digest, f"{path.name} was changed by a bad answer")
+
+
+SERVER = "10.0.2.100"
+TOKEN = "lab-token-4711"
+
+
+@scenario(minutes=8)
+def served_answer(stage: Stage) -> None:
+    """The installer fetches a signed answer over HTTPS from a server that it knows by a pin, and tells who asks."""
+    (text,) = answer().values()
+    folder = stage.folder
+    make_key(folder, "site", None)
+    key = secret_key(folder / "site.key", lambda: b"")
+    (folder / "token").write_text(TOKEN + "\n")
+    (folder / "token").chmod(0o600)
+    # Its name and dates are wrong: the pin alone counts.
+    credentials = Authority(folder).certificate("server", "192.0.2.1")
+    with web_server(credentials) as server:
+        server.files = {
+            "/host1.json": text.encode(),
+            "/host1.json.minisig": sign(text.encode(), [key], Purpose.ANSWER, "host1.json").encode(),
+        }
+        places = f"zeroth.answer=https://{SERVER}/missing/host1.json zeroth.answer=https://{SERVER}/host1.json"
+        medium = embedded(
+            folder / "site.iso", "--args", places, "--pin", str(credentials.pin), "--token", folder / "token",
+            "--signer", folder / "site.pub", "--require-signed",
+        )  # fmt: skip
+        target = new_target(stage, Firmware.BIOS)
+        # The volume's answer is not the one that is named.
+        machine = installer_machine(stage, target, {"answer.json": "nonsense"}, medium=medium)
+        machine = replace(machine, services=((f"{SERVER}:443", server.port),))
+        with stage.step("fetch the answer"):
+            host = start_installer(stage, machine)
+            fetched = f"host1.json: https://{SERVER}/host1.json, signed by {key.public.name}"
+            host.wait_for(fetched, INSTALL_SECONDS, never=FAILED)
+            said = host.serial.text()
+    expect("the server answered 404" in said, "nothing was said of the address that gave no answer")
+    paths = [path for path, _ in server.asked]
+    expect(paths == ["/missing/host1.json", "/host1.json", "/host1.json.minisig"], f"asked for {paths}")
+    for _, headers in server.asked:
+        expect(headers.get("Authorization") == f"Bearer {TOKEN}", "the server was not shown the token")
+        expect(machine.mac in headers.get("Zeroth-MAC", ""), f"the MAC address is not in {headers}")
+        expect(headers.get("Zeroth-UUID", "").lower() == machine.uuid, f"the UUID is not in {headers}")
+        expect(f"serial={target.disk.serial}" in headers.get("Zeroth-Disks", ""), f"the disk is not in {headers}")
+    expect(TOKEN not in said, "the console tells the token")
+    host.kill()

@@ -59,6 +59,13 @@ def test_the_network_lets_nothing_out() -> None:
     assert net.count("hostfwd") == net.count("127.0.0.1")
 
 
+def test_a_service_answers_on_the_machines_network() -> None:
+    net = next(word for word in words(Machine(services=(("10.0.2.100:443", 8443),))) if word.startswith("user,"))
+    assert "restrict=on" in net
+    assert ",guestfwd=tcp:10.0.2.100:443-cmd:bash -c " in net
+    assert "/dev/tcp/127.0.0.1/8443" in net
+
+
 def test_ports_are_free_and_differ() -> None:
     assert len(set(free_ports(20)) | set(free_ports(20))) == 40
 

@@ -9,7 +9,11 @@ from pathlib import Path
 import pytest
 
 from tests.unit.spec.reader import KeptReader
-from zeroth.spec.kickstart.vocabulary import COMMANDS, Command
+from zeroth.spec import AnswerText, read_answer
+from zeroth.spec.answer import Language
+from zeroth.spec.checks import Known
+from zeroth.spec.kickstart.vocabulary import COMMANDS, HOOKS, Command
+from zeroth.spec.load import _READERS
 from zeroth.spec.model import HostSpec
 from zeroth.spec.reference import json_schema, kickstart_reference
 from zeroth.system.run import run
@@ -51,12 +55,43 @@ def test_the_vocabulary_is_what_the_parser_knows() -> None:
             assert command.own or name in found["stock"], f"{name} is not built on RHEL 10's"
 
 
-@pytest.mark.parametrize("command", COMMANDS, ids=lambda command: str(command.names[0]))
-def test_examples_are_accepted(command: Command, reader: KeptReader) -> None:
-    example = command.example.replace("...", "x") if command.names[0] != "zerombr" else "clearpart --all\nzerombr"
-    assert not reader.read(example + "\n").problems
+_KEY = "AAAAC3NzaC1lZDI1NTE5AAAAIK/pYT0+/d8DMz4Mrk4yZxaLEUQmkWcDabXMx4VEX7oS"
+# What the three dots of an example stand for.
+_WHOLE = {
+    "AAAA...": _KEY,
+    "$y$j9T$...": "$y$j9T$tAhDGhwwsUzn5xyXdGblI1$2dItBn9gul2z3a2IzhLmUxY18EKNw0tD7KQ.PjYI.ZD",
+    "0011...": "0011" * 16,
+}
+_KNOWN = Known(frozenset({"Etc/UTC", "Europe/Berlin"}), frozenset({"us", "de"}))
+
+
+@pytest.mark.parametrize("command", [*COMMANDS, *HOOKS], ids=lambda command: str(command.names[0]))
+def test_examples_are_answers_without_errors(
+    command: Command, reader: KeptReader, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(_READERS, Language.KICKSTART, reader.read)
+    assert command.examples
+    for example in command.examples:
+        text = example
+        for short, whole in _WHOLE.items():
+            text = text.replace(short, whole)
+        assert "..." not in text
+        lines = [text] if "--hostname" in text else ["network --hostname=xen1.example.com", text]
+        answer = "\n".join(["#", f'sshkey --username=root "ssh-ed25519 {_KEY} admin"', *lines]) + "\n"
+        reading = read_answer(AnswerText(answer, "example.ks"), _KNOWN)
+        assert not reading.errors, example
+        assert reading.spec
+        assert any(line.split()[0] in command.names for line in text.splitlines())
     for field in command.fields:
         assert field in HostSpec.model_fields
+
+
+def test_every_command_is_on_the_page() -> None:
+    page = kickstart_reference()
+    for command in (*COMMANDS, *HOOKS):
+        assert f"## {', '.join(command.names)}\n" in page
+        for example in command.examples:
+            assert f"```\n{example}\n```" in page
 
 
 def test_the_schema_describes_the_good_answers() -> None:

@@ -34,6 +34,8 @@ class WebServer:
     asked: list[tuple[str, dict[str, str]]] = field(default_factory=list)
     elsewhere: str = ""
     """Where ``/elsewhere/...`` leads."""
+    files: dict[str, bytes] = field(default_factory=dict)
+    """What lies at a path."""
 
     def url(self, path: str, user: str = "") -> str:
         return f"{self.scheme}://{user}127.0.0.1:{self.port}{path}"
@@ -119,6 +121,9 @@ class _Handler(BaseHTTPRequestHandler):
     def do_GET(self) -> None:  # noqa: N802 - the name that http.server calls
         self.web.asked.append((self.path, dict(self.headers)))
         tries = sum(path == self.path for path, _ in self.web.asked)
+        if self.path in self.web.files:
+            self._answer(200, self.web.files[self.path])
+            return
         kind, _, name = self.path.partition("?")[0].strip("/").partition("/")
         if name.endswith(".minisig"):
             self._answer(200, b"a signature\n") if kind == "signed" else self._answer(404)

@@ -51,6 +51,8 @@ class Command:
     """One command.
 
     :param names: all of them mean the same command object in the parser (``reboot``, ``poweroff``, ...).
+    :param example: as in an answer; a test lints it there. ``...`` stands for the rest of a key or hash.
+    :param more: further examples.
     :param argument: what to write besides options; empty for nothing.
     :param fields: the top-level HostSpec fields that it sets.
     :param base: where in HostSpec the fields of its options are; with ``[]`` at its end a list, to which each line
@@ -68,6 +70,12 @@ class Command:
     base: str = ""
     own: bool = False
     repeats: bool = False
+    more: tuple[str, ...] = ()
+
+    @property
+    def examples(self) -> tuple[str, ...]:
+        """All examples."""
+        return (self.example, *self.more)
 
     @property
     def secret(self) -> bool:

@@ -44,7 +44,8 @@ COMMANDS: tuple[Command, ...] = (
         "Where the time comes from: one server or pool a line. Servers that DHCP names are used as well.",
         "timesource --ntp-server=ntp1.example.com",
         ("ntp",),
-        (
+        more=("timesource --ntp-pool=pool.example.com --no-dhcp", "timesource --ntp-disable"),
+        options=(
             Option("--ntp-server", "A server.", "SERVER"),
             Option("--ntp-pool", "A name that stands for several servers.", "NAME"),
             Option("--ntp-disable", "The clock is left alone.", field="enabled", kind=Kind.OFF),
@@ -58,7 +59,8 @@ COMMANDS: tuple[Command, ...] = (
         "The password of root. Once. Without it, there must be an `sshkey`.",
         "rootpw --iscrypted $y$j9T$...",
         ("root",),
-        (
+        more=("rootpw --lock",),
+        options=(
             Option("--iscrypted", "The argument is a hash, as `mkpasswd` or `openssl passwd -6` print it."),
             Option("--plaintext", "The argument is the password itself; it is hashed before anything is stored."),
             Option("--lock", "root has no password: only ssh keys open the host. Takes no argument."),
@@ -99,7 +101,13 @@ COMMANDS: tuple[Command, ...] = (
         "network --device=52:54:00:12:34:56 --bootproto=static --ip=192.0.2.10 --netmask=255.255.255.0 "
         "--gateway=192.0.2.1 --nameserver=192.0.2.53 --hostname=xen1.example.com",
         ("hostname", "management", "networks"),
-        (
+        more=(
+            "network --device=bond0 --bondslaves=52:54:00:12:34:56,52:54:00:12:34:57 "
+            "--bondopts=mode=lacp,lacp_rate=fast --vlanid=100 --bootproto=dhcp --ipv6=auto",
+            "network --name=Storage --purpose=storage,migration --device=enp2s0 --mtu=9000 --bootproto=dhcp\n"
+            "network --name=Guests --purpose=guests --vlanid=200",
+        ),
+        options=(
             Option(
                 "--device",
                 "The NIC: a MAC address, a kernel name, a bond, or `link` for the only one with a link (also when "
@@ -141,6 +149,7 @@ COMMANDS: tuple[Command, ...] = (
         "Which disk to install on. Once. Without it the machine must have exactly one disk.",
         "ignoredisk --only-use=disk/by-id/nvme-EXAMPLE_1234",
         ("disk",),
+        more=('ignoredisk --only-use="ssd & size>=400G & smallest" --alternatives=sda --drives=transport=usb',),
         base="disk",
         options=(
             Option(
@@ -164,6 +173,7 @@ COMMANDS: tuple[Command, ...] = (
         "The consent to erase the disk that is installed on. Once. Without it only an empty disk is taken.",
         "clearpart --all --initlabel",
         ("disk",),
+        more=("clearpart --all --drives=serial=S3Z1",),
         base="disk",
         options=(
             Option("--all", "Everything on the disk may be erased. Required."),
@@ -177,7 +187,7 @@ COMMANDS: tuple[Command, ...] = (
     Command(
         ("zerombr",),
         "May stand beside `clearpart --all` and changes nothing there: it is no consent by itself.",
-        "zerombr",
+        "clearpart --all\nzerombr",
         ("disk",),
     ),
     Command(

@@ -10,10 +10,11 @@ OWN: tuple[Command, ...] = (
     Command(
         ("mirror",),
         "Install on two disks, either of which boots alone. Once.",
-        "mirror --with=sdb",
+        "ignoredisk --only-use=sda\nmirror --with=sdb",
         ("disk",),
-        (Option("--with", "The second disk, or `missing` when it comes later. Without it the disk's selector must "
-                "match two.", "DISK", "mirror_with", Kind.DISK),),
+        more=("mirror --with=missing",),
+        options=(Option("--with", "The second disk, or `missing` when it comes later. Without it the disk's selector "
+                        "must match two.", "DISK", "mirror_with", Kind.DISK),),
         base="disk",
         own=True,
     ),
@@ -35,7 +36,16 @@ OWN: tuple[Command, ...] = (
         "A further storage repository, one a line.",
         "sr --type=nfs --name=isos --server=nas.example.com --path=/export/isos --content=iso",
         ("storage",),
-        (
+        more=(
+            "sr --type=local --name=Fast --disks=nvme1n1,nvme2n1 --format=lvm --wipe",
+            "sr --type=iscsi --name=SAN --portals=192.0.2.200,198.51.100.200 --target=iqn.2001-04.com.example:disks "
+            "--lun=2 --username=host --password=SECRET --default",
+            "sr --type=ocfs2 --name=Cluster --disk=wwn=0x6000* --cluster=pool1 "
+            "--nodes=xen1=192.0.2.10,xen2=192.0.2.11 --create",
+            "sr --type=drbd --name=Pair --disk=serial=D1 --peer=xen2 --peer-address=192.0.2.11 --secret=SECRET "
+            "--create",
+        ),
+        options=(
             Option("--type", "`local`, `nfs`, `iscsi`, `ocfs2` or `drbd`. Required.", "TYPE", "type"),
             Option("--name", "What it is called. Required.", "NAME", "name"),
             Option("--default", "New disks go here.", "", "default", Kind.ON),
@@ -125,7 +135,8 @@ OWN: tuple[Command, ...] = (
         "The machine's BMC, waking it, watching over it, saving. Once.",
         "power --wake-on-lan --watchdog=60 --governor=ondemand",
         ("power",),
-        (
+        more=("power --bmc=bmc1.example.com --bmc-protocol=redfish --bmc-username=admin --bmc-password=SECRET",),
+        options=(
             Option("--bmc", "Address of the BMC.", "SERVER", "bmc.address"),
             Option("--bmc-protocol", "`redfish` (unless told) or `ipmi`.", "PROTOCOL", "bmc.protocol"),
             Option("--bmc-port", "When it is not the protocol's own.", "NUMBER", "bmc.port", Kind.NUMBER),
@@ -146,7 +157,8 @@ OWN: tuple[Command, ...] = (
         "The resource pool: make one, or join one. Once.",
         "pool --create=lab",
         ("pool",),
-        (
+        more=("pool --join=pool.example.com,192.0.2.2 --token=TOKEN --certificate=0011...",),
+        options=(
             Option("--create", "Make a pool of that name.", "NAME", "name"),
             Option("--description", "With `--create`.", '"TEXT"', "description"),
             Option("--join", "Join the pool of these members, tried in order.", "SERVER,...", "address", Kind.LIST),
@@ -194,15 +206,17 @@ _HOOK_OPTIONS = (
 )
 
 
-def _hook(tag: str, text: str, *more: Option) -> Command:
-    example = f"{tag} --erroronfail\necho hello\n%end"
-    return Command((tag,), text, example, ("hooks",), (*_HOOK_OPTIONS, *more), repeats=True)
+def _hook(tag: str, text: str, example: str, *more: Option) -> Command:
+    return Command((tag,), text, f"{tag}{example}\n%end", ("hooks",), (*_HOOK_OPTIONS, *more), repeats=True)
 
 
 HOOKS: tuple[Command, ...] = (
-    _hook("%pre", "A program that runs as soon as the answer is read, before any disk is looked at for writing."),
-    _hook("%pre-install", "A program that runs when the plan stands, before the first write."),
+    _hook("%pre", "A program that runs as soon as the answer is read, before any disk is looked at for writing.",
+          " --interpreter=/usr/bin/python3\nprint('hello')"),
+    _hook("%pre-install", "A program that runs when the plan stands, before the first write.",
+          " --erroronfail --timeout=60\ntest -e /dev/disk/by-id/nvme-EXAMPLE_1234"),
     _hook("%post", "A program that runs when everything is written, in the installed system.",
+          " --erroronfail --ok=0,3\nsystemctl enable example.service",
           Option("--nochroot", "It runs in the installer instead.", "", "nochroot", Kind.ON)),
-    _hook("%onerror", "A program that runs when the installation failed."),
+    _hook("%onerror", "A program that runs when the installation failed.", "\nlogger -t install failed"),
 )  # fmt: skip
