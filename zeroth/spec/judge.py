@@ -12,7 +12,12 @@ from zeroth.spec.problems import Problem, Severity
 from zeroth.spec.secrets import without_plain_password
 from zeroth.spec.validate import validated
 
-__all__ = ["judged"]
+__all__ = ["get_ready", "judged"]
+
+
+def get_ready() -> None:
+    """Build what checks the model now, and not when the first answer is there."""
+    HostSpec.model_rebuild()
 
 
 def judged(

@@ -85,8 +85,9 @@ def read_answer(answer: AnswerText, known: Known | None = None, *, keep_plain: b
     """
     try:
         with _document(answer) as waited:
-            from zeroth.spec.judge import judged  # loads pydantic and builds the model
+            from zeroth.spec.judge import get_ready, judged  # loads pydantic
 
+            get_ready()
             document = waited()
         spec, problems, hashed = judged(document, known, keep_plain=keep_plain)
     except AnswerErrors as error:

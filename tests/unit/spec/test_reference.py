@@ -12,7 +12,7 @@ from tests.unit.spec.reader import KeptReader
 from zeroth.spec import AnswerText, read_answer
 from zeroth.spec.answer import Language
 from zeroth.spec.checks import Known
-from zeroth.spec.kickstart.vocabulary import COMMANDS, HOOKS, Command
+from zeroth.spec.kickstart.vocabulary import COMMANDS, HOOKS, STOCK, Command
 from zeroth.spec.load import _READERS
 from zeroth.spec.model import HostSpec
 from zeroth.spec.reference import json_schema, kickstart_reference
@@ -47,6 +47,7 @@ def test_the_vocabulary_is_what_the_parser_knows() -> None:
     found = json.loads(run([sys.executable, "-P", "-c", _PARSERS]).stdout)
     assert found["abbreviations"] == []
     assert set(found["options"]) == {name for command in COMMANDS for name in command.names}
+    assert set(found["rhel10"]) == STOCK
     for command in COMMANDS:
         for name in command.names:
             accepted = {option.name for option in command.options}

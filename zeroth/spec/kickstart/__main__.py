@@ -5,13 +5,14 @@ A process of its own, see docs/decisions/0001-licence.md. Nothing here or below 
 
 from __future__ import annotations
 
+import gc
 import json
 import resource
 import sys
 import traceback
 from types import TracebackType
 
-from zeroth.spec.kickstart.bar import bar_requests
+from zeroth.spec.kickstart.bar import bar_requests, spare_commands
 
 _MEMORY = 1 << 30
 _CPU_SECONDS = 60  # an emulated machine is twenty times slower
@@ -29,6 +30,9 @@ def main() -> None:
     resource.setrlimit(resource.RLIMIT_CPU, (_CPU_SECONDS, _CPU_SECONDS))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     bar_requests()
+    spare_commands()
+    # It ends before there is anything worth collecting.
+    gc.disable()
     from zeroth.spec.kickstart.parser import read  # only after requests is barred
 
     text = sys.stdin.buffer.read().decode("utf-8")

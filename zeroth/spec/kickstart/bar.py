@@ -1,4 +1,4 @@
-"""Keeps ``requests`` out of the reader's process.
+"""Keeps out of the reader's process what it must not or need not load: ``requests``, and most of pykickstart.
 
 pykickstart imports it to follow ``%include`` of an address. Its licence (Apache-2.0) does not combine with that of
 pykickstart (GPL version 2 only), and an answer file shall not make its reader reach the network.
@@ -7,10 +7,12 @@ pykickstart (GPL version 2 only), and an answer file shall not make its reader r
 from __future__ import annotations
 
 import sys
+from importlib.util import find_spec
+from pathlib import Path
 from types import ModuleType
 from typing import NoReturn
 
-__all__ = ["bar_requests"]
+__all__ = ["bar_requests", "spare_commands"]
 
 
 class _Barred(Exception):
@@ -27,3 +29,13 @@ def bar_requests() -> None:
     vars(requests).update(get=get, exceptions=exceptions)
     vars(exceptions).update(SSLError=_Barred, RequestException=_Barred)
     sys.modules.update({"requests": requests, "requests.exceptions": exceptions})
+
+
+def spare_commands() -> None:
+    """Load only those modules of ``pykickstart.commands`` that are asked for. By itself the package loads all of its
+    hundred and more, which takes as long as everything else that the reader loads.
+    """
+    found = find_spec("pykickstart")
+    package = ModuleType("pykickstart.commands")
+    package.__path__ = [str(Path(place) / "commands") for place in (found and found.submodule_search_locations) or ()]
+    sys.modules["pykickstart.commands"] = package

@@ -14,7 +14,6 @@ from typing import Any
 
 from pykickstart.base import KickstartHandler
 from pykickstart.errors import KickstartError, KickstartWarning
-from pykickstart.handlers.rhel10 import RHEL10Handler
 from pykickstart.parser import KickstartParser, PutBackIterator
 from pykickstart.sections import Section
 from pykickstart.version import RHEL10
@@ -23,7 +22,7 @@ from zeroth.spec.kickstart.commands import CLASSES, DATA_CLASSES
 from zeroth.spec.kickstart.draft import Draft
 from zeroth.spec.kickstart.entries import Command
 from zeroth.spec.kickstart.filling import Filling, fill_options
-from zeroth.spec.kickstart.vocabulary import COMMANDS, HOOKS, INSTEAD, SECTIONS, command_named
+from zeroth.spec.kickstart.vocabulary import COMMANDS, HOOKS, INSTEAD, SECTIONS, STOCK, command_named
 from zeroth.spec.kickstart.words import Line, Word, cut
 from zeroth.spec.problems import closest
 
@@ -156,7 +155,7 @@ class ZerothParser(KickstartParser):
 
     def _unknown_command(self, line: Line) -> None:
         name = line.words[0].text
-        if name in RHEL10Handler.commandMap:
+        if name in STOCK:
             hint = INSTEAD.get(name, "Leave the line out.")
             self.draft.error(line, f"the kickstart command {name!r} is not supported", hint)
             return

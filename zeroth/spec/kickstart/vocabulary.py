@@ -8,7 +8,17 @@ from __future__ import annotations
 from zeroth.spec.kickstart.entries import Command, Kind, Option
 from zeroth.spec.kickstart.vocabulary_own import HOOKS, OWN
 
-__all__ = ["COMMANDS", "HOOKS", "INSTEAD", "LANGUAGE_VERSION", "SECTIONS", "Command", "Option", "command_named"]
+__all__ = [
+    "COMMANDS",
+    "HOOKS",
+    "INSTEAD",
+    "LANGUAGE_VERSION",
+    "SECTIONS",
+    "STOCK",
+    "Command",
+    "Option",
+    "command_named",
+]
 
 LANGUAGE_VERSION = 1
 
@@ -279,6 +289,18 @@ INSTEAD: dict[str, str] = {
     "skipx": "The host has no X: leave it out.",
     "firstboot": "The host's first boot asks nothing: leave it out.",
 }  # fmt: skip
+
+STOCK = frozenset({
+    "auth", "authconfig", "authselect", "autopart", "autostep", "bootc", "bootloader", "btrfs", "cdrom",
+    "clearpart", "cmdline", "device", "deviceprobe", "dmraid", "driverdisk", "eula", "fcoe", "firewall",
+    "firstboot", "graphical", "group", "halt", "harddrive", "hmc", "ignoredisk", "install", "iscsi", "iscsiname",
+    "keyboard", "lang", "liveimg", "logging", "logvol", "mediacheck", "method", "module", "mount", "multipath",
+    "network", "nfs", "nvdimm", "ostreecontainer", "ostreesetup", "part", "partition", "poweroff", "raid", "rdp",
+    "realm", "reboot", "repo", "reqpart", "rescue", "rhsm", "rootpw", "selinux", "services", "shutdown", "skipx",
+    "snapshot", "sshkey", "sshpw", "syspurpose", "text", "timesource", "timezone", "updates", "url", "user", "vnc",
+    "volgroup", "xconfig", "zerombr", "zfcp", "zipl",
+})  # fmt: skip
+"""The commands of stock kickstart (RHEL 10), those that are refused as well; a test compares with pykickstart."""
 
 SECTIONS = (
     "%pre", "%pre-install", "%post", "%onerror", "%traceback", "%packages", "%addon", "%anaconda", "%certificate",

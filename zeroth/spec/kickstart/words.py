@@ -6,6 +6,7 @@ import io
 import shlex
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import cached_property
 
 __all__ = ["Line", "Word", "cut", "join_list", "split_list"]
 
@@ -23,7 +24,7 @@ class Word:
     start: int
     end: int
 
-    @property
+    @cached_property
     def option(self) -> str:
         """The option's name when the word is one (``--ip`` of ``--ip=192.0.2.1``), else empty."""
         name = self.text.partition("=")[0]
