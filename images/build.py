@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import os
 import platform
+import re
 import shutil
-from collections.abc import Iterator, Sequence
+import sys
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from images.cache import Store
 from images.config import BuildConfig, checkout
-from images.customisation import Customisation, read_customisation
-from images.customisation.pins import check_pins
 from images.customise import element_hooks
 from images.graph import Planned, Step, execute, plan
 from images.index import PackageIndex, cached_index, fetch_index
@@ -33,12 +34,16 @@ from zeroth.spec import AnswerText, load_answer
 from zeroth.system.files import atomic_write
 from zeroth.system.size import Size
 
-__all__ = ["build", "existing_tools", "finished_tree", "planned", "tools_tree"]
+if TYPE_CHECKING:
+    from images.customisation.prepared import Customisation
+
+__all__ = ["build", "check_folders", "existing_tools", "finished_tree", "planned", "tools_tree"]
 
 _HOST_TOOLS = {
     "mmdebstrap": "mmdebstrap", "apt-get": "apt", "dpkg": "dpkg", "unshare": "util-linux", "findmnt": "util-linux",
     "fstrim": "util-linux", "chroot": "coreutils", "ps": "procps", "lsattr": "e2fsprogs",
 }  # fmt: skip
+_PLAIN = re.compile(r"[\w./+@,:=-]+")
 _FROM_PACKAGES = frozenset({"tools", "base"})
 
 
@@ -125,7 +130,11 @@ def _targets(config: BuildConfig, steps: Steps) -> list[Step]:
 
 
 def _customisation(config: BuildConfig) -> Customisation | None:
-    return read_customisation(config.customise, config.packages) if config.customise else None
+    if config.customise is None:
+        return None
+    from images.customisation.read import read_customisation
+
+    return read_customisation(config.customise, config.packages)
 
 
 @contextmanager
@@ -141,6 +150,7 @@ def _session(
 ) -> Iterator[_Session]:
     store = Store(config.cache)
     _check_machine()
+    check_folders((config.root, config.cache, Path(sys.prefix)))
     with store.locked(report.log), open_log(config.log) as log:
         stream.add(log)
         try:
@@ -172,6 +182,20 @@ def _check_machine() -> None:
         )
 
 
+def check_folders(folders: Iterable[Path]) -> None:
+    """Check the names of the folders that a build works in: diskimage-builder's shell scripts do not quote them.
+
+    :raises UserError: for a name with blanks or other signs that a shell reads.
+    """
+    for folder in folders:
+        if not _PLAIN.fullmatch(os.fspath(folder)):
+            raise UserError(
+                "a build cannot work in a folder with blanks or special signs in its name",
+                "Move the checkout, or set ZEROTH_CACHE to another folder.",
+                where=os.fspath(folder),
+            )
+
+
 def _make(session: _Session, targets: Sequence[Step], report: progress.Step) -> dict[str, Path]:
     config, store = session.config, session.store
     todo = [item.step for item in plan(targets, store) if item.run]
@@ -180,6 +204,8 @@ def _make(session: _Session, targets: Sequence[Step], report: progress.Step) -> 
         with report.step("Package index") as step:
             session.index = _index(session, step)
             if session.customisation:
+                from images.customisation.pins import check_pins
+
                 check_pins(session.customisation, session.index.archives)
         if config.snapshot is None:
             atomic_write(_stamp(config), session.as_of + "\n")

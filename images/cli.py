@@ -20,8 +20,7 @@ from rich.table import Table
 from images.build import build as build_image
 from images.build import finished_tree, planned
 from images.cache import Store, tree_size
-from images.config import KEYRING, BuildConfig, Profile, checkout
-from images.customisation import CUSTOMISATION_FILE
+from images.config import CUSTOMISATION_FILE, KEYRING, BuildConfig, Profile, checkout
 from images.isolate import in_root
 from images.manifest import DATABASE
 from images.snapshot import parse_snapshot

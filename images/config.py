@@ -17,6 +17,10 @@ __all__ = ["ARCHITECTURE", "KEYRING", "SUITE", "VOLUME_LABEL", "BuildConfig", "P
 SUITE = "trixie"
 """Debian 13: what the image and the tools tree are made of, whatever the build host runs."""
 ARCHITECTURE = "amd64"
+CUSTOMISATION_FILE = "zeroth-image.yaml"
+"""What the user changes about the image; taken from the checkout's root when no other is given."""
+PRODUCT = "zeroth"
+"""What the product is called where the user gives it no other name."""
 COMPONENTS = ("main", "non-free-firmware")
 VOLUME_LABEL = "ZEROTH"
 KEYRING = Path("/usr/share/keyrings/debian-archive-keyring.gpg")

@@ -8,7 +8,11 @@ from pathlib import Path
 
 from zeroth.errors import UserError
 
-__all__ = ["PACKAGE_NAME", "PackageList", "read_list"]
+__all__ = ["PACKAGE_NAME", "SERVER_FIRMWARE", "PackageList", "firmware_sets", "read_list"]
+
+SERVER_FIRMWARE = "server"
+"""The set of firmware that release images have."""
+
 
 # Debian Policy 5.6.1: lower case letters, digits, plus, minus, full stop; two or more, first alphanumeric.
 PACKAGE_NAME = re.compile(r"[a-z0-9][a-z0-9+.-]+")
@@ -55,3 +59,11 @@ def read_list(path: Path) -> PackageList:
             raise UserError(f"{name} is named twice; first in {found[name]}", "Remove one of the two.", where=where)
         found[name] = where
     return PackageList(tuple(sorted(found.items())))
+
+
+def firmware_sets(packages: Path) -> dict[str, Path]:
+    """The package list of each set of firmware, by the set's name.
+
+    :param packages: the folder of the lists; ``firmware-NAME.list`` holds the set NAME.
+    """
+    return {path.stem.removeprefix("firmware-"): path for path in sorted(packages.glob("firmware-*.list"))}

@@ -9,13 +9,10 @@ from contextlib import suppress
 from dataclasses import asdict, dataclass
 from importlib.metadata import version as library
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from images.bootstrap import bootstrap
-from images.config import COMPONENTS, SUITE, BuildConfig, Profile, released_name
-from images.customisation import Customisation, ImageSpec
-from images.customisation.read import SERVER_FIRMWARE, firmware_sets
-from images.customisation.stage import stage_elements, stage_files
-from images.customisation.tree_check import check_packages, check_tree
+from images.config import COMPONENTS, PRODUCT, SUITE, BuildConfig, Profile, released_name
 from images.customise import CUSTOMISE_ELEMENT, ELEMENTS, customise
 from images.finish import INSTALL_WHEEL, finish
 from images.graph import Results, Step
@@ -26,7 +23,7 @@ from images.log import BuildLog
 from images.manifest import dpkg_status, image_manifest, write_json
 from images.media import make_iso
 from images.pack import BLOCK_SIZE, boot_files, root_image
-from images.packages import PackageList, read_list
+from images.packages import SERVER_FIRMWARE, PackageList, firmware_sets, read_list
 from images.pool import PackagePool
 from images.releases import installed_archives, releases
 from images.tools import ToolsTree
@@ -34,6 +31,9 @@ from images.upgrade import make_upgrade, upgrade_name
 from images.wheels import NOT_IN_DEBIAN, ROOMS, locked, room_sources, room_wheel, third_party_wheels
 from zeroth import progress
 from zeroth.keys.signing import SIGNATURE_SUFFIX, SecretKey
+
+if TYPE_CHECKING:
+    from images.customisation.prepared import Customisation
 
 __all__ = ["Steps", "answer_name"]
 
@@ -114,6 +114,8 @@ class Steps:
         def make(out: Path, _: Results, step: progress.Step) -> None:
             self._bootstrap("base", packages, out / "tree", step, "apt", (*_LEFT_OUT, *_NO_INITRD), own)
             if own:
+                from images.customisation.tree_check import check_packages
+
                 check_packages(own, out / "tree")
             index = self.index()
             write_json(out / "origin.json", {
@@ -168,6 +170,8 @@ class Steps:
         def make(out: Path, results: Results, step: progress.Step) -> None:
             work = self._scratch("system")
             if own:
+                from images.customisation.tree_check import check_tree
+
                 check_tree(own, results["base"] / "tree")
             stage = work / "stage"
             (stage / "wheel").mkdir(parents=True)
@@ -179,12 +183,14 @@ class Steps:
                 target.parent.mkdir(parents=True, exist_ok=True)
                 shutil.copy2(path, target)
             if own:
+                from images.customisation.stage import stage_elements, stage_files
+
                 stage_files(own.files, stage / "customise")
-            stage_elements(own.elements if own else (), work / "elements")
+                stage_elements(own.elements, work / "elements")
             names = (*ours, *(element.name for element in own.elements)) if own else ours
             customise(
                 results["base"] / "tree", out / "tree", stage=stage, names=names,
-                elements=(elements, work / "elements"), shims=root / "images" / "shims",
+                elements=(elements, work / "elements") if own else (elements,), shims=root / "images" / "shims",
                 epoch=self.config.epoch, work=work / "dib", log=self.log.writer("system"),
                 progress=lambda fraction, hook: step.update(fraction, message=hook),
             )  # fmt: skip
@@ -307,7 +313,8 @@ class Steps:
         answer = self.config.answer
         beside = answer.with_name(answer.name + SIGNATURE_SUFFIX) if answer else None
         signature = beside if beside and beside.is_file() else None
-        own = self.customisation.spec if self.customisation else ImageSpec()
+        own = self.customisation.spec if self.customisation else None
+        product, words = (own.branding.product, own.boot.medium) if own else (PRODUCT, ())
 
         def make(out: Path, results: Results, _: progress.Step) -> None:
             files = {
@@ -321,7 +328,7 @@ class Steps:
                     files[f"zeroth/{answer_name(answer)}{SIGNATURE_SUFFIX}"] = signature
             make_iso(
                 out / "zeroth.iso", files, version=self.config.version, epoch=self.config.epoch,
-                product=own.branding.product, words=own.boot.medium,
+                product=product, words=words,
                 work=self._scratch("iso"), tools=ToolsTree(results["tools"]),
             )  # fmt: skip
 
@@ -333,7 +340,7 @@ class Steps:
             "menu": self._code("templates/grub.cfg.j2"),
             "answer": f"{answer_name(answer)} {digest_file(answer)}" if answer else "",
             "answer's signature": digest_file(signature) if signature else "",
-            "product and words": " ".join((own.branding.product, *own.boot.medium)),
+            "product and words": " ".join((product, *words)),
             "source date": str(self.config.epoch),
         }
         return Step(

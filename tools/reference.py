@@ -9,7 +9,7 @@ from pathlib import Path
 
 import click
 
-from images.customisation import ImageSpec
+from images.customisation.model import ImageSpec
 from zeroth.cli import cli
 from zeroth.errors import ExitCode
 from zeroth.spec.reference import json_schema, kickstart_reference

@@ -7,6 +7,7 @@ from typing import Annotated, Any, Self
 from pydantic import Field, JsonValue, model_validator
 from pydantic_core import PydanticCustomError
 
+from images.config import PRODUCT
 from images.customisation.fields import (
     BootWord,
     FileMode,
@@ -85,7 +86,7 @@ class Branding(Model):
     :ivar issue: text above login prompts, instead of the product's name; see agetty(8) for its escapes.
     """
 
-    product: ProductName = "zeroth"
+    product: ProductName = PRODUCT
     issue: Annotated[str, Field(max_length=2000)] | None = None
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from images.customisation.model import ImageSpec
 from images.customisation.prepared import Customisation, PlacedFile
 from images.customisation.sources import Sources
+from images.packages import firmware_sets
 from zeroth.spec.answer import AnswerText
 from zeroth.spec.document import Document
 from zeroth.spec.errors import FileErrors
@@ -15,12 +16,8 @@ from zeroth.spec.problems import Problem, Severity, closest
 from zeroth.spec.validate import Rules, checked_by
 from zeroth.spec.yaml_text import read_yaml
 
-__all__ = ["CUSTOMISATION_FILE", "SERVER_FIRMWARE", "firmware_sets", "parse_customisation", "read_customisation"]
+__all__ = ["parse_customisation", "read_customisation"]
 
-CUSTOMISATION_FILE = "zeroth-image.yaml"
-"""Taken from the checkout's root when no other is given."""
-SERVER_FIRMWARE = "server"
-"""The set of firmware that release images have."""
 _EXAMPLE = "packages: [tcpdump]"
 _RULES = Rules(
     ImageSpec,
@@ -48,14 +45,6 @@ _RULES = Rules(
 _LOADED = "/usr/share/initramfs-tools/modules.d/zeroth-own"
 _BLOCKED = "/usr/lib/modprobe.d/zeroth-own.conf"
 _IDS = "/usr/lib/zeroth/own-ids.conf"
-
-
-def firmware_sets(packages: Path) -> dict[str, Path]:
-    """The package list of each set of firmware, by the set's name.
-
-    :param packages: the folder of the lists; ``firmware-NAME.list`` holds the set NAME.
-    """
-    return {path.stem.removeprefix("firmware-"): path for path in sorted(packages.glob("firmware-*.list"))}
 
 
 def read_customisation(path: Path, packages: Path, *, name: str = "") -> Customisation:

@@ -49,7 +49,7 @@ class Circumstances:
 
 ONE = Circumstances("one", "builder", "022", {"LC_ALL": "C.UTF-8", "TZ": "UTC", "HOME": "/root"}, 1)
 TWO = Circumstances(
-    "another/much longer/place-for_it", "host-2.example.org", "077",
+    "another/much/longer/place-for_it", "host-2.example.org", "077",
     {"LC_ALL": "tr_TR.UTF-8", "LANG": "de_DE.UTF-8", "TZ": "Pacific/Kiritimati", "HOME": "/nonexistent"}, 2,
     network=False,
 )  # fmt: skip

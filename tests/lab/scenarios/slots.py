@@ -90,7 +90,7 @@ def slot_on_trial(stage: Stage) -> None:
             host.kill()
     with stage.step("back in the old slot"):
         host = stage.start(target.machine(), "back")
-        host.wait_for(FIRST_BOOT, 1500, never="zeroth: cannot start: .*")
+        host.wait_for(FIRST_BOOT, 1500, never="zeroth: (cannot start: |first boot failed).*")
         host.wait_ssh(300)
         said = json.loads(host.ssh("zeroth slot status --json"))
         wanted = {"booted": "a", "on_trial": False, "committed": "a", "trial": "b", "tries": 0}

@@ -15,6 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from jinja2 import UndefinedError
 
+from images.build import check_folders
 from images.config import BuildConfig, Profile, checkout
 from images.customise import element_hooks
 from images.graph import Step
@@ -389,3 +390,11 @@ def test_epoch_is_a_number(monkeypatch: pytest.MonkeyPatch) -> None:
         _ = BuildConfig(ROOT).epoch
     monkeypatch.setenv("SOURCE_DATE_EPOCH", "17")
     assert BuildConfig(ROOT).epoch == 17
+
+
+def test_folders_that_a_shell_would_split_are_refused() -> None:
+    check_folders([Path("/srv/zeroth-1.0/check_out"), Path("/srv/z\u00fcrich")])
+    for name in ("/srv/my builds", "/srv/a;b", "/srv/$HOME"):
+        with pytest.raises(UserError, match="blanks") as caught:
+            check_folders([Path(name)])
+        assert caught.value.where == name

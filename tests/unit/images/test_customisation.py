@@ -15,10 +15,10 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from images.config import BuildConfig, Profile, checkout
-from images.customisation import Customisation, read_customisation
 from images.customisation.fields import forbidden
 from images.customisation.pins import check_pins
-from images.customisation.read import parse_customisation
+from images.customisation.prepared import Customisation
+from images.customisation.read import parse_customisation, read_customisation
 from images.customisation.stage import hook_name, stage_elements, stage_files
 from images.customisation.tree_check import check_packages, check_tree
 from images.customise import element_hooks
