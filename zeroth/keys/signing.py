@@ -28,6 +28,7 @@ from zeroth.errors import UserError
 
 __all__ = [
     "MOST_SIGNATURES",
+    "SIGNATURE_BEGINS",
     "SIGNATURE_LIMIT",
     "SIGNATURE_SUFFIX",
     "PublicKey",
@@ -51,6 +52,8 @@ _CHUNK = 1 << 20
 _ALGORITHM = b"ED"
 _KEY_ALGORITHM = b"Ed"
 _UNTRUSTED = "untrusted comment: "
+SIGNATURE_BEGINS = _UNTRUSTED.encode()
+"""How every signature file begins."""
 _TRUSTED = "trusted comment: "
 _COMMENT_LIMIT = 500
 _NAME = re.compile(r"[!-~](?:[ -~]{0,198}[!-~])?")

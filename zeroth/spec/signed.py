@@ -37,8 +37,11 @@ class SigningRule:
         if not self.looks:
             return ""
         if found.signature:
-            signer = verify(found.data, found.signature, self.keys, Purpose.ANSWER, where=found.origin).key
-            return f"signed by {signer.name}" + (f" ({signer.comment})" if signer.comment else "")
+            verified = verify(found.data, found.signature, self.keys, Purpose.ANSWER, where=found.origin)
+            signer = verified.key
+            # Whoever serves answers could give that of another host, which is signed as well.
+            other = f", as {verified.name}" if verified.name != found.name else ""
+            return f"signed by {signer.name}" + (f" ({signer.comment})" if signer.comment else "") + other
         if not self.required:
             return ""
         raise UserError(

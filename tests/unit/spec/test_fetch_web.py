@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.unit.spec.webserver import ANSWER, Authority, Credentials, WebServer, web_server
+from tests.unit.spec.webserver import ANSWER, SIGNATURE, Authority, Credentials, WebServer, web_server
 from zeroth.errors import UserError
 from zeroth.spec import AnswerErrors, AnswerText
 from zeroth.spec.fetch.found import Unreachable
@@ -120,10 +120,11 @@ def test_no_more_is_read_than_an_answer_may_have(server: WebServer) -> None:
 
 
 def test_the_signature_lies_beside_the_answer(server: WebServer) -> None:
-    assert fetch_web(server.url("/signed/a.ks?x=1"), signature=True).signature == "a signature\n"
+    assert fetch_web(server.url("/signed/a.ks?x=1"), signature=True).signature == SIGNATURE.decode()
     assert [path for path, _ in server.asked] == ["/signed/a.ks?x=1", "/signed/a.ks.minisig?x=1"]
     assert fetch_web(server.url("/ok/a.ks"), signature=True).signature == ""
     assert fetch_web(server.url("/signed/a.ks")).signature == ""
+    assert fetch_web(server.url("/all/a.ks"), signature=True).signature == "", "an answer is no signature"
 
 
 def test_the_machine_says_who_it_is(server: WebServer) -> None:

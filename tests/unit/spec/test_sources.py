@@ -208,7 +208,7 @@ def test_a_signature_beside_the_answer_is_checked(tmp_path: Path) -> None:
     found = _find(_signed_volume(tmp_path / "a", _signature()), "zeroth.require_signed", keys=keys)
     assert found
     assert found.text == "network --hostname=xen1\n"
-    assert found.origin.endswith(f"signed by {_KEY.public.name} (site)")
+    assert found.origin.endswith(f"signed by {_KEY.public.name} (site), as host1.ks")
     # Where no key is trusted and none is asked for, nobody looks.
     assert _find(_signed_volume(tmp_path / "b", "nonsense"))
 

@@ -20,9 +20,10 @@ from cryptography.hazmat.primitives.serialization import Encoding
 
 from zeroth.spec.fetch.pins import Pin
 
-__all__ = ["Authority", "Credentials", "WebServer", "web_server"]
+__all__ = ["ANSWER", "SIGNATURE", "Authority", "Credentials", "WebServer", "web_server"]
 
 ANSWER = b"reboot\n"
+SIGNATURE = b"untrusted comment: x\n"
 
 
 @dataclass
@@ -126,7 +127,13 @@ class _Handler(BaseHTTPRequestHandler):
             return
         kind, _, name = self.path.partition("?")[0].strip("/").partition("/")
         if name.endswith(".minisig"):
-            self._answer(200, b"a signature\n") if kind == "signed" else self._answer(404)
+            match kind:
+                case "signed":
+                    self._answer(200, SIGNATURE)
+                case "all":
+                    self._answer(200, ANSWER)
+                case _:
+                    self._answer(404)
             return
         match kind:
             case "busy" if tries < 3:

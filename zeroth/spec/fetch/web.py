@@ -19,7 +19,7 @@ from requests.adapters import HTTPAdapter
 from requests.utils import DEFAULT_CA_BUNDLE_PATH
 
 from zeroth.errors import UserError
-from zeroth.keys.signing import SIGNATURE_LIMIT, SIGNATURE_SUFFIX
+from zeroth.keys.signing import SIGNATURE_BEGINS, SIGNATURE_LIMIT, SIGNATURE_SUFFIX
 from zeroth.spec.answer import ENDINGS, SIZE_LIMIT
 from zeroth.spec.fetch.found import Found, failed, unreachable, without_password
 from zeroth.spec.fetch.pins import Pin, PinnedAdapter, WrongKey
@@ -94,6 +94,8 @@ def fetch_web(
             path = where.path + SIGNATURE_SUFFIX
             beside, _ = _get(client, where._replace(path=path), f"{shown}{SIGNATURE_SUFFIX}", trust, SIGNATURE_LIMIT,
                              longest, may_be_missing=True)  # fmt: skip
+            # A server that gives its answer at every path has no signature there.
+            beside = beside if beside.startswith(SIGNATURE_BEGINS) else b""
     return Found(data, name, shown, beside.decode(errors="replace"))
 
 
