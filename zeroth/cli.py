@@ -6,12 +6,15 @@ import os
 import sys
 from collections.abc import Sequence
 from importlib.metadata import EntryPoint, entry_points
+from typing import TYPE_CHECKING
 
 import click
-from click.shell_completion import CompletionItem
 
 from zeroth import __version__
 from zeroth.errors import ExitCode, UserError
+
+if TYPE_CHECKING:
+    from click.shell_completion import CompletionItem
 
 __all__ = ["cli", "main", "run_command"]
 
@@ -42,6 +45,8 @@ class LazyGroup(click.Group):
 
     def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
         """The names that begin so. click's own would import every room, to leave out what is hidden."""
+        from click.shell_completion import CompletionItem
+
         names = [CompletionItem(name) for name in self.list_commands(ctx) if name.startswith(incomplete)]
         return [*names, *click.Command.shell_complete(self, ctx, incomplete)]
 
