@@ -37,6 +37,7 @@ def main() -> None:
 
     text = sys.stdin.buffer.read().decode("utf-8")
     json.dump(read(text).as_json(), sys.stdout)
+    gc.freeze()
 
 
 if __name__ == "__main__":
