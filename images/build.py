@@ -151,12 +151,22 @@ def _session(
     store = Store(config.cache)
     _check_machine()
     check_folders((config.root, config.cache, Path(sys.prefix)))
-    with store.locked(report.log), open_log(config.log) as log:
+    with _common_umask(), store.locked(report.log), open_log(config.log) as log:
         stream.add(log)
         try:
             yield _Session(config, store, log, _as_of(config), tuple(keys), _customisation(config))
         finally:
             store.clear_work()
+
+
+@contextmanager
+def _common_umask() -> Iterator[None]:
+    """Debian's own umask: packages' scripts and ours make files, whose modes go into the image."""
+    before = os.umask(0o022)
+    try:
+        yield
+    finally:
+        os.umask(before)
 
 
 def _check_machine() -> None:

@@ -83,7 +83,9 @@ def menu_entries(stage: Stage) -> None:
     target = new_target(stage, Firmware.UEFI)
     before = disks.digest(target.disk.path)
     with stage.step("try under Xen"):
-        host = choose(stage, installer_machine(stage, target), "x", "xen")
+        # An emulated machine under Xen takes minutes to find its drive.
+        medium = embedded(stage.folder / "patient.iso", "--args", "zeroth.wait=600")
+        host = choose(stage, installer_machine(stage, target, medium=medium), "x", "xen")
         host.wait_for(r"Xen version 4\.20", 300)
         shell(host)
         host.serial.send("echo type-$(cat /sys/hypervisor/type)-$(zeroth probe --json | head -c 1)\n")
