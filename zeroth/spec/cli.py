@@ -111,6 +111,8 @@ def explain(file: Path, as_json: bool) -> None:
         click.echo(json.dumps(dict(rows), indent=2))
         return
     table = Table.grid(padding=(0, 2))
+    table.add_column()
+    table.add_column(overflow="fold")
     for topic, text in rows:
         style = "bold red" if "EVERYTHING" in text else ""
         table.add_row(Text(topic, style="bold"), Text(text), style=style)

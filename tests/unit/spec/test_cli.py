@@ -96,6 +96,8 @@ def test_explain_warns_of_what_is_destroyed(capsys: pytest.CaptureFixture[str]) 
     shown = " ".join(capsys.readouterr().out.split())
     assert "EVERYTHING on /dev/disk/by-id/nvme-EXAMPLE_1234" in shown
     assert "192.0.2.10/24, gateway 192.0.2.1" in shown
+    assert run_cli(["answer", "explain", str(GOOD / "everything.yaml")]) == ExitCode.DONE
+    assert "…" not in capsys.readouterr().out, "nothing is cut off, however long it is"
     assert run_cli(["answer", "explain", "--json", str(GOOD / "minimal.yaml")]) == ExitCode.DONE
     rows = json.loads(capsys.readouterr().out)
     assert rows["Destroyed"].startswith("nothing")

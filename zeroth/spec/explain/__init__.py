@@ -32,8 +32,13 @@ def explained(spec: HostSpec) -> Rows:
         *storage_rows(spec.storage),
         *host_rows(spec),
         *install_rows(spec),
-        *([("Not done", f"by this version: {sentences(*(gap.what for gap in gaps(spec)))}")] if gaps(spec) else []),
+        *_not_done(spec),
     ]
+
+
+def _not_done(spec: HostSpec) -> Rows:
+    missing = dict.fromkeys(gap.what for gap in gaps(spec))
+    return [("Not done", f"by this version: {sentences(*missing)}")] if missing else []
 
 
 def _purpose(spec: HostSpec) -> Rows:

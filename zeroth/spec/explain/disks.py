@@ -5,6 +5,7 @@ from __future__ import annotations
 from zeroth.spec.explain.words import Rows, listed, sentences
 from zeroth.spec.model import MISSING, DiskSpec, Layout, LocalSr
 from zeroth.spec.selector import Key, Pick, Selector, Term, parse_selector
+from zeroth.system.size import Size
 
 __all__ = ["disk_rows", "disk_words"]
 
@@ -34,12 +35,18 @@ def disk_words(text: str) -> str:
 def _found(selector: Selector) -> str:
     which = str(selector.pick) if selector.pick in (Pick.SMALLEST, Pick.LARGEST) else "one"
     kinds = "".join(f"{term.key.upper()} " for term in selector.terms if term.key in (Key.SSD, Key.HDD))
-    sizes = [f"{_SIZES[term.operator]} {term.size}" for term in selector.terms if term.key is Key.SIZE]
+    sizes = [f"{_SIZES[term.operator]} {_size(term.size)}" for term in selector.terms if term.size is not None]
     rest = [_term(term) for term in selector.terms if term.key not in (Key.SSD, Key.HDD, Key.SIZE)]
     whose = f"whose {listed(rest)}" if rest else ""
     return " ".join(filter(None, [f"the {which} {kinds}disk", listed(sizes), whose])) + (
         " of the machine" if not sizes and not whose else ""
     )
+
+
+def _size(size: Size) -> str:
+    """Of terabytes nobody wants to know how many KiB they are."""
+    exact = str(size)
+    return exact if exact.endswith(("GiB", "TiB")) else f"about {size.approx()}"
 
 
 def _term(term: Term) -> str:
@@ -69,10 +76,10 @@ def _destroyed(disk: DiskSpec) -> str:
         two = disk.layout is Layout.MIRROR
         those = "those disks, whatever they carry" if two else "that disk, whatever it carries"
         kept = ", but for the local storage repository" if disk.keep_sr else ""
-        return f"EVERYTHING on {those}{kept}. No other disk is touched."
+        return f"EVERYTHING on {those}{kept}. The installer touches no other disk."
     if disk.wipe_disks:
         named = " and on ".join(map(disk_words, disk.wipe_disks))
-        return f"EVERYTHING on {named}, whatever is there. No other disk is touched."
+        return f"EVERYTHING on {named}, whatever is there. The installer touches no other disk."
     return "nothing: there is no consent to erase, so only an empty disk is taken"
 
 

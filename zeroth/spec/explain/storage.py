@@ -33,7 +33,7 @@ def storage_rows(storage: Sequence[_Storage]) -> Rows:
 def _one(sr: _Storage) -> list[str]:
     match sr:
         case LocalStorage():
-            erased = "EVERYTHING on them is erased" if sr.wipe else "they must be empty"
+            erased = "EVERYTHING there is erased" if sr.wipe else "nothing may be there"
             return [f"{sr.format} on {listed(map(disk_words, sr.disks))}", erased]
         case NfsStorage():
             what = "ISO images" if sr.content is Content.ISO else "disks"
