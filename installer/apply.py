@@ -14,6 +14,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Literal
 
+from installer.chroot import installed_system
+from installer.hooks import HookRunner
 from installer.image import EFI_LOADER, InstallImage
 from installer.plan import Action, ActionKind, InstallPlan
 from zeroth.deploy.bootenv import BootState, make_boot_state
@@ -54,14 +56,18 @@ class Application:
     """One run of a plan.
 
     :param spec: the answer, without plain passwords.
+    :param hooks: runs those of the stage ``post``.
     """
 
-    def __init__(self, plan: InstallPlan, spec: HostSpec, places: Places | None = None) -> None:
+    def __init__(
+        self, plan: InstallPlan, spec: HostSpec, places: Places | None = None, hooks: HookRunner | None = None
+    ) -> None:
         if plan.image is None:
             raise UserError("there is no medium to install from", "Start the machine from the installation medium.")
         self.plan = plan
         self.spec = spec
         self.places = places or Places()
+        self.hooks = hooks or HookRunner(spec)
         self.journal = Journal()
         self.reservations: list[str] = []
         self._image: InstallImage = plan.image
@@ -82,6 +88,7 @@ class Application:
             ActionKind.EFI_LOADER: self._efi_loader,
             ActionKind.BIOS_LOADER: self._bios_loader,
             ActionKind.BOOT_ENTRY: self._boot_entry,
+            ActionKind.HOOK: self._hook,
             ActionKind.COMMIT: self._commit,
         }
 
@@ -160,7 +167,8 @@ class Application:
         """The answer for first boot, and what recognises it when it comes again."""
         # Pinned to the card that the plan chose: names may differ under Xen.
         management = self.spec.management.model_copy(update={"nic": self.plan.nic.mac})
-        spec = self.spec.model_copy(update={"management": management})
+        # Hooks are done when the host starts, and their texts may hold secrets.
+        spec = self.spec.model_copy(update={"management": management, "hooks": ()})
         state = self._folder(Part.STATE)
         atomic_write(
             state / _SLOT / "store" / "hostspec.json",
@@ -178,6 +186,14 @@ class Application:
         atomic_write(state / "install" / "applied.json", json.dumps(applied, indent=2) + "\n")
         # What finds no place of its own later, and so must be there with the right mode: logs.
         (self._folder(Part.LOG) / "zeroth").mkdir(mode=0o750, exist_ok=True)
+
+    def _hook(self, action: Action, step: Step) -> None:
+        state, log = self._folder(Part.STATE), self._folder(Part.LOG)
+        where = self.places.mounts / "root"
+        with installed_system(self._device(Part.SLOT_A), state, log, _SLOT, where) as chroot:
+            inside = None if self.spec.hooks[action.hook - 1].nochroot else chroot
+            self.hooks.environment["ZEROTH_ROOT"] = "/" if inside else str(where)
+            self.reservations += self.hooks.run(action.hook, step, inside)
 
     # What is booted
 

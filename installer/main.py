@@ -14,9 +14,10 @@ from rich.console import Console
 
 from installer.apply import Application, Places, check_before
 from installer.ending import Ended
+from installer.hooks import HOOKS, HookRunner
 from installer.image import InstallImage, read_image, verify_image
 from installer.links import raise_links
-from installer.online import OnlineFetch
+from installer.online import OnlineFetch, go_online, wait_online
 from installer.plan import AlreadyApplied, InstallPlan, Outcome, Refused
 from installer.planner import PlanRequest, plan_installation
 from installer.show import WIDTH, show_outcome
@@ -24,11 +25,13 @@ from zeroth.deploy.layout import InstallId, Part
 from zeroth.errors import ExitCode, UserError
 from zeroth.keys.keyring import trusted_keys
 from zeroth.progress import Step, Stream
+from zeroth.redaction import RedactedSink, Redactor
 from zeroth.sinks import PlainSink, log_file
 from zeroth.spec.answer import AnswerText
 from zeroth.spec.embedded import Embedded, embedded_in
 from zeroth.spec.load import load_answer
-from zeroth.spec.model import EndAction, HostSpec, OnFailure
+from zeroth.spec.model import EndAction, HostSpec, OnFailure, Stage
+from zeroth.spec.secrets import secret_values
 from zeroth.spec.sources import ANSWER_LABEL, MEDIUM, find_answer
 from zeroth.spec.volumes import LiveVolumes
 from zeroth.system.block import exclusive, mounted, partition_path
@@ -92,6 +95,8 @@ class Session:
     :param image: finds the image.
     :param links: brings the network cards' links up before they are looked at.
     :param medium: where the medium is mounted.
+    :param network: begins to bring the installer's own network up.
+    :param hooks: where the texts of hooks lie while they run.
     """
 
     outputs: Sequence[TextIO]
@@ -102,14 +107,20 @@ class Session:
     places: Places = field(default_factory=Places)
     log: Path = LOG
     medium: Path = MEDIUM
+    network: Callable[[], None] = go_online
+    hooks: Path = HOOKS
+    redact: Redactor = field(default_factory=Redactor)
+    _hooks: HookRunner | None = None
     _spec: HostSpec | None = None
     _begun: InstallPlan | None = None
 
     def run(self) -> Report:
         """Install. Whatever goes wrong is told and reported, never raised."""
         with log_file(self.log) as log:
-            stream = Stream([log, *(PlainSink(output) for output in self.outputs)])
+            sinks = [log, *(PlainSink(output) for output in self.outputs)]
+            stream = Stream(RedactedSink(sink, self.redact) for sink in sinks)
             report = self._guarded(stream)
+        report = replace(report, reason=self.redact(report.reason))
         for reservation in report.reservations:
             self._say(f"Note: {reservation}")
         self._keep_log()
@@ -127,6 +138,8 @@ class Session:
             self._say(traceback.format_exc())
             reason = f"a defect of the installer: {_one_line(str(error) or type(error).__name__)}"
             report = Report(Ended.FAILED, reason, failure=ExitCode.BUG)
+        if report.ended is Ended.FAILED:
+            self._on_error(report, stream)
         if self._spec is None:
             return report
         return replace(report, end_action=self._spec.end_action, on_failure=self._spec.on_failure)
@@ -136,6 +149,12 @@ class Session:
             embedded = embedded_in(self.medium)
             answer = self._find_answer(embedded, finding)
             self._spec = spec = embedded.with_keys(load_answer(answer))
+            self.redact.learn({*secret_values(spec), embedded.token})
+        hooks = self._hooks = HookRunner(
+            spec, embedded.authorities, self._online, folder=self.hooks, redact=self.redact
+        )
+        hooks.environment["ZEROTH_LOG"] = str(self.log)
+        told = [*hooks.fetch_all(step), *hooks.run_stage(Stage.PRE, step)]
         with step.step("Look at the machine"):
             self.links()
             image = self.image()
@@ -153,11 +172,23 @@ class Session:
         with step.step("Check the image"):
             verify_image(image)
             check_before(outcome, self.places)
-        application = Application(outcome, spec, self.places)
+        hooks.environment["ZEROTH_DISK"] = outcome.disk.path
+        told += hooks.run_stage(Stage.PRE_INSTALL, step)
+        application = Application(outcome, spec, self.places, hooks)
         self._begun = outcome
         with step.step("Write to the disk", total=len(outcome.actions)) as writing:
             reservations = application.run(writing)
-        return Report(Ended.FINISHED, reservations=(*outcome.reservations, *reservations))
+        return Report(Ended.FINISHED, reservations=(*outcome.reservations, *told, *reservations))
+
+    def _on_error(self, report: Report, stream: Stream) -> None:
+        if self._hooks is None or not any(hook.stage is Stage.ONERROR for hook in self._hooks.spec.hooks):
+            return
+        with stream.step("After the failure") as step:
+            self._hooks.on_error(self.redact(report.reason), step)
+
+    def _online(self) -> None:
+        self.network()
+        wait_online("a hook")
 
     def _find_answer(self, embedded: Embedded, step: Step) -> AnswerText:
         if self.answer_file is not None:
@@ -192,6 +223,7 @@ class Session:
                 show_outcome(Console(file=output, width=WIDTH, color_system=None, force_terminal=False), outcome)
 
     def _say(self, text: str) -> None:
+        text = self.redact(text)
         with self.log.open("a", encoding="utf-8") as log:
             for output in (*self.outputs, log):
                 output.write(text + "\n")

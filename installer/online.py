@@ -27,7 +27,7 @@ from zeroth.system.facts import Machine
 from zeroth.system.files import atomic_write
 from zeroth.system.run import CommandFailed, run
 
-__all__ = ["OnlineFetch", "time_servers_in"]
+__all__ = ["OnlineFetch", "go_online", "time_servers_in", "wait_online"]
 
 _NETWORK = Path("/run/systemd/network/85-zeroth-installer.network")
 _GENERATOR = "/usr/lib/systemd/systemd-network-generator"
@@ -68,7 +68,8 @@ class OnlineFetch:
 
         :raises UserError: there is no network, or no server gives an answer.
         """
-        self._go_online()
+        go_online(self.network)
+        wait_online("the answer")
         place = self._place(wanted)
         # The nearer to this machine, the more it counts: what somebody typed, the medium, the network.
         pins = wanted.pins or tuple(pin for text in self.embedded.pins for pin in parse_pins(text)) or place.pins
@@ -85,20 +86,6 @@ class OnlineFetch:
                 return by_dns()
         return Place(wanted.places)
 
-    def _go_online(self) -> None:
-        run([_GENERATOR])
-        self.network.parent.mkdir(parents=True, exist_ok=True)
-        atomic_write(self.network, _UNIT)
-        run(["networkctl", "reload"])
-        try:
-            run([_WAIT, "--any", "--operational-state=routable", f"--timeout={_PATIENCE}"])
-        except CommandFailed:
-            raise UserError(
-                f"no network card got an address within {_PATIENCE} s, so the answer cannot be fetched",
-                "Is there a cable, and a DHCP server? Else give an address: ip=192.0.2.10::192.0.2.1:24::eth0:none",
-                code=ExitCode.MACHINE,
-            ) from None
-
     def _set_clock(self, wanted: Wanted, place: Place, pins: tuple[Pin, ...]) -> None:
         """Before a certificate's dates are looked at. A pin has none."""
         if pins or not any(address.startswith("https:") for address in place.addresses):
@@ -113,6 +100,30 @@ class OnlineFetch:
             self.say(f"the clock was set by {', '.join(servers)}: {_now()}")
         except CommandFailed:
             self.say(f"no time from {', '.join(servers)}; the clock is taken as it is: {_now()}")
+
+
+def go_online(network: Path = _NETWORK) -> None:
+    """Begin to bring the network up; addresses come later."""
+    run([_GENERATOR])
+    network.parent.mkdir(parents=True, exist_ok=True)
+    atomic_write(network, _UNIT)
+    run(["networkctl", "reload"])
+
+
+def wait_online(what: str) -> None:
+    """Wait until a card has an address.
+
+    :param what: is to be fetched.
+    :raises UserError: none gets one.
+    """
+    try:
+        run([_WAIT, "--any", "--operational-state=routable", f"--timeout={_PATIENCE}"])
+    except CommandFailed:
+        raise UserError(
+            f"no network card got an address within {_PATIENCE} s, so {what} cannot be fetched",
+            "Is there a cable, and a DHCP server? Else give an address: ip=192.0.2.10::192.0.2.1:24::eth0:none",
+            code=ExitCode.MACHINE,
+        ) from None
 
 
 def time_servers_in(listing: str) -> tuple[str, ...]:

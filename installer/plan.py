@@ -10,6 +10,8 @@ from installer.disks import Verdict
 from installer.image import InstallImage
 from installer.preflight import Check
 from zeroth.deploy.layout import InstallId, Layout, Part
+from zeroth.spec.fetch.found import without_password
+from zeroth.spec.model import Hook
 from zeroth.system.facts import DiskFacts, NicFacts
 from zeroth.system.size import Size
 
@@ -32,6 +34,7 @@ class ActionKind(StrEnum):
     BIOS_LOADER = "install BIOS boot loader"
     EFI_LOADER = "install EFI boot loader"
     BOOT_ENTRY = "add EFI boot entry"
+    HOOK = "run hook"
     COMMIT = "finish journal"
 
 
@@ -42,6 +45,7 @@ class Action:
     :ivar title: the step's name for people.
     :ivar start: first byte on the disk that it may write; ``size`` bytes from there. Both 0 when it writes elsewhere.
     :ivar disk: the path of that disk; empty when it writes elsewhere.
+    :ivar hook: the number of the answer's hook that it runs, from 1; else 0.
     """
 
     kind: ActionKind
@@ -50,6 +54,7 @@ class Action:
     size: int
     part: Part | None = None
     disk: str = ""
+    hook: int = 0
 
     def as_json(self) -> dict[str, object]:
         """For ``--json``."""
@@ -84,6 +89,7 @@ class InstallPlan:
     :ivar boot_menu: the text of GRUB's menu.
     :ivar boot_entries: the texts of the slot's own entries, by file name, in the order to write them.
     :ivar image: None when planned away from the medium.
+    :ivar hooks: the programs that the answer has the installer run, of all stages.
     """
 
     legs: tuple[Leg, ...]
@@ -101,6 +107,7 @@ class InstallPlan:
     resumes: str = ""
     destroys: tuple[str, ...] = ()
     reservations: tuple[str, ...] = ()
+    hooks: tuple[Hook, ...] = ()
 
     @property
     def disk(self) -> DiskFacts:
@@ -141,6 +148,7 @@ class InstallPlan:
                 }
                 for p in self.layout.partitions
             ],
+            "hooks": [_hook_json(number, hook) for number, hook in enumerate(self.hooks, 1)],
             "actions": [action.as_json() for action in self.actions],
             "disks": [_verdict_json(verdict) for verdict in self.verdicts],
             "preflight": [check.as_json() for check in self.checks],
@@ -186,6 +194,21 @@ class AlreadyApplied:
 
 
 Outcome = InstallPlan | Refused | AlreadyApplied
+
+
+def _hook_json(number: int, hook: Hook) -> dict[str, object]:
+    """Not its words: they may hold a secret."""
+    return {
+        "number": number,
+        "stage": hook.stage.value,
+        "url": without_password(hook.url) if hook.url else None,
+        "sha256": hook.digest,
+        "interpreter": hook.interpreter,
+        "timeout": hook.timeout,
+        "ok": list(hook.ok),
+        "fatal": hook.fatal,
+        "nochroot": hook.nochroot,
+    }
 
 
 def _verdict_json(verdict: Verdict) -> dict[str, object]:

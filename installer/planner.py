@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from installer.disks import Choice, choose_disks, resumable_phase
+from installer.hooks import hook_title
 from installer.image import InstallImage
 from installer.nics import NicChoice, choose_nic
 from installer.plan import Action, ActionKind, AlreadyApplied, InstallPlan, Leg, Outcome, Problem, Refused
@@ -15,7 +16,7 @@ from zeroth.deploy.layout import InstallId, Layout, Part, make_layout
 from zeroth.deploy.marker import MARKER_OFFSET, MARKER_SIZE
 from zeroth.errors import UserError
 from zeroth.spec.gaps import gaps
-from zeroth.spec.model import HostSpec
+from zeroth.spec.model import HostSpec, Stage
 from zeroth.system.facts import DiskFacts, Facts, NicFacts
 
 __all__ = ["PlanRequest", "plan_installation"]
@@ -118,7 +119,7 @@ def _install(
     defaults = image.defaults if image else ImageDefaults()
     entry = boot_entry("a", version, identity, request.spec.dom0, image.tree if image else None, defaults)
     actions = (
-        *(() if phase == "finishing" else _data_actions(disk, layout, request.image)),
+        *(() if phase == "finishing" else _data_actions(disk, layout, request)),
         *_loader_actions(disk, layout, uefi),
     )
     return InstallPlan(
@@ -137,10 +138,13 @@ def _install(
         resumes=phase,
         destroys=() if phase else disk.contents,
         reservations=reservations,
+        hooks=request.spec.hooks,
     )
 
 
-def _data_actions(disk: DiskFacts, layout: Layout, image: InstallImage | None) -> tuple[Action, ...]:
+def _data_actions(disk: DiskFacts, layout: Layout, request: PlanRequest) -> tuple[Action, ...]:
+    image = request.image
+
     def on(kind: ActionKind, title: str, part: Part, size: int | None = None) -> Action:
         place = layout[part]
         return Action(kind, title, place.start, place.size if size is None else size, part, disk.path)
@@ -157,6 +161,16 @@ def _data_actions(disk: DiskFacts, layout: Layout, image: InstallImage | None) -
         on(ActionKind.BOOT_FILES, "Copy Xen, kernel and initrd", Part.ESP),
         on(ActionKind.BOOT_MENU, "Write the boot menu", Part.ESP),
         on(ActionKind.STATE, "Write the host's settings", Part.STATE),
+        *_hook_actions(request.spec),
+    )
+
+
+def _hook_actions(spec: HostSpec) -> tuple[Action, ...]:
+    """What the answer has run in the new system: while it can still fail, and is not bootable yet."""
+    return tuple(
+        Action(ActionKind.HOOK, hook_title(number, hook), 0, 0, hook=number)
+        for number, hook in enumerate(spec.hooks, 1)
+        if hook.stage is Stage.POST
     )
 
 

@@ -13,6 +13,8 @@ from rich.text import Text
 from installer.disks import Verdict
 from installer.plan import AlreadyApplied, InstallPlan, Outcome, Refused
 from installer.preflight import Check, Result
+from zeroth.spec.fetch.found import without_password
+from zeroth.spec.model import Hook
 from zeroth.spec.render import printable
 from zeroth.system.facts import DiskFacts, Facts
 from zeroth.system.size import Size
@@ -77,6 +79,7 @@ def _show_plan(console: Console, plan: InstallPlan) -> None:
         table.add_row(str(number), action.title, start, size)
     table.columns[2].justify = table.columns[3].justify = "right"
     console.print(table)
+    _show_hooks(console, plan.hooks)
     _show_verdicts(console, plan.verdicts)
     _show_checks(console, plan.checks)
     for reservation in plan.reservations:
@@ -91,6 +94,19 @@ def _show_refused(console: Console, refused: Refused) -> None:
             _say(console, problem.hint, indent=4)
     _show_verdicts(console, refused.verdicts)
     _show_checks(console, refused.checks)
+
+
+def _show_hooks(console: Console, hooks: Sequence[Hook]) -> None:
+    if not hooks:
+        return
+    table = _table("hook", "runs", "what (its SHA-256)", "at most", "its failure")
+    for number, hook in enumerate(hooks, 1):
+        where = " outside" if hook.nochroot else ""
+        what = f"{without_password(hook.url)} " if hook.url else ""
+        fatal = "ends it" if hook.fatal else "is told"
+        what = f"{hook.interpreter} {what}({hook.digest[:12]})"
+        table.add_row(str(number), f"%{hook.stage}{where}", printable(what), f"{hook.timeout} s", fatal)
+    console.print(table)
 
 
 def _show_verdicts(console: Console, verdicts: Sequence[Verdict]) -> None:

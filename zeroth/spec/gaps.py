@@ -73,8 +73,6 @@ def _management(network: ManagementNetwork) -> Iterator[Gap]:
 def _installer(spec: HostSpec) -> Iterator[Gap]:
     if spec.mode is not RunMode.INSTALL:
         yield Gap(("mode",), "an upgrade", refused=True)
-    for index, hook in enumerate(spec.hooks):
-        yield Gap(("hooks", index), f"a hook of the stage {hook.stage}", refused=hook.must_succeed)
     for name in ("webhooks", "syslog"):
         if getattr(spec.notify, name):
             yield Gap(("notify", name), "telling others how the installation goes")

@@ -9,13 +9,14 @@ from __future__ import annotations
 
 import ctypes
 import os
+from collections.abc import Iterator
 from functools import cache
 from typing import Any, TypeVar
 
 from zeroth.errors import ExitCode, UserError
-from zeroth.spec.model import HIDDEN, SECRET_NAMES, HostSpec, RootLogin, UserSpec
+from zeroth.spec.model import HIDDEN, REVEALED, SECRET_NAMES, HostSpec, RootLogin, UserSpec
 
-__all__ = ["hash_password", "redacted", "verify_password", "without_plain_password"]
+__all__ = ["hash_password", "redacted", "secret_values", "verify_password", "without_plain_password"]
 
 _YESCRYPT = b"$y$"
 _OUTPUT_SIZE = 384  # CRYPT_OUTPUT_SIZE and CRYPT_GENSALT_OUTPUT_SIZE are no larger
@@ -64,6 +65,22 @@ def _hashed(login: _Login) -> _Login:
 def redacted(spec: HostSpec) -> dict[str, Any]:
     """A HostSpec as plain JSON data with its secrets hidden; fit to show and to log."""
     return {name: _hidden(name, value) for name, value in spec.model_dump(mode="json").items()}
+
+
+def secret_values(spec: HostSpec) -> frozenset[str]:
+    """Every secret of a HostSpec, in plain: what must stand in no log."""
+    return frozenset(_secrets("", spec.model_dump(mode="json", context=REVEALED)))
+
+
+def _secrets(name: str, value: Any) -> Iterator[str]:  # noqa: ANN401 - JSON
+    if isinstance(value, dict):
+        for inner, item in value.items():
+            yield from _secrets(inner, item)
+    elif isinstance(value, list):
+        for item in value:
+            yield from _secrets(name, item)
+    elif name in SECRET_NAMES and isinstance(value, str):
+        yield value
 
 
 def _hidden(name: str, value: Any) -> Any:  # noqa: ANN401 - JSON

@@ -108,7 +108,7 @@ def test_a_tftp_server_that_stops_in_the_middle() -> None:
         # RFC 1350: a full block is not the last one.
         return [b"\0\3\0\1" + b"#" * 512] if data[1] == 1 else []
 
-    with _udp(first_block) as port, pytest.raises(Unreachable, match="cannot fetch the answer from tftp://"):
+    with _udp(first_block) as port, pytest.raises(Unreachable, match="cannot fetch tftp://"):
         fetch_tftp(f"tftp://127.0.0.1:{port}/x.ks", longest=2)
 
 

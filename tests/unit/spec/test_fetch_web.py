@@ -108,7 +108,7 @@ def test_no_address(url: str) -> None:
 
 
 def test_nobody_answers() -> None:
-    with pytest.raises(Unreachable, match="cannot fetch the answer from http://127.0.0.1:9/x.ks"):
+    with pytest.raises(Unreachable, match="cannot fetch http://127.0.0.1:9/x.ks"):
         fetch_web("http://127.0.0.1:9/x.ks")
 
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-
 from zeroth.spec.explain.words import Rows, counted, listed, sentences
 from zeroth.spec.model import EndAction, Hook, HostSpec, NotifySpec, OnFailure, Stage, SyslogProtocol, Webhook
 
@@ -43,14 +41,13 @@ def install_rows(spec: HostSpec) -> Rows:
 def _hook(hook: Hook) -> str:
     if hook.script:
         # Not its words: it may hold a secret.
-        digest = hashlib.sha256(hook.script.encode()).hexdigest()
-        what = f"a script of {counted(len(hook.script.splitlines()), 'line')} (SHA-256 {digest[:16]}...)"
+        what = f"a script of {counted(len(hook.script.splitlines()), 'line')} (SHA-256 {hook.digest[:16]}...)"
     else:
         what = f"{hook.url}, whose SHA-256 is {hook.sha256}"
     inside = ""
     if hook.stage is Stage.POST:
         inside = "in the installer" if hook.nochroot else "in the installed system"
-    fatal = "its failure fails the installation" if hook.must_succeed else "its failure is only reported"
+    fatal = "its failure fails the installation" if hook.fatal else "its failure is only reported"
     good = f"success is exit code {listed(hook.ok, 'or')}"
     return sentences(
         " ".join(filter(None, [_STAGES[hook.stage], inside])), f"{what}, run by {hook.interpreter}",

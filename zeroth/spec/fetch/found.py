@@ -57,4 +57,4 @@ _HINT = "Check the address, and that this machine's network reaches the server."
 
 
 def _message(shown: str, reason: str) -> str:
-    return f"cannot fetch the answer from {shown}: {reason}"
+    return f"cannot fetch {shown}: {reason}"

@@ -198,7 +198,13 @@ OWN: tuple[Command, ...] = (
 
 _HOOK_OPTIONS = (
     Option("--interpreter", "The program that runs it, `/bin/sh` unless told.", "PATH", "interpreter"),
-    Option("--erroronfail", "Its failure fails the installation.", "", "must_succeed", Kind.ON),
+    Option(
+        "--erroronfail",
+        "Its failure fails the installation. In `%pre` and `%pre-install` it always does.",
+        "",
+        "must_succeed",
+        Kind.ON,
+    ),
     Option("--timeout", "Seconds, 600 unless told. Ours.", "SECONDS", "timeout", Kind.NUMBER),
     Option("--ok", "Exit codes that mean success, 0 unless told. Ours.", "CODE,...", "ok", Kind.NUMBERS),
     Option("--url", "Fetch it from there; the section is then empty. Ours.", "URL", "url"),

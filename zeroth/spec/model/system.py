@@ -1,5 +1,6 @@
 """Domain 0, its services, hooks, and who is told how the installation goes."""
 
+import hashlib
 from enum import StrEnum
 from typing import Annotated, Self
 
@@ -111,7 +112,8 @@ class Hook(Model):
     :ivar script: its text; or else ``url``, from where it is fetched, and ``sha256``, which it must have.
     :ivar timeout: seconds, after which it is ended and counts as failed.
     :ivar ok: exit codes that mean success.
-    :ivar must_succeed: its failure fails the installation; else it is reported, and the installation goes on.
+    :ivar must_succeed: of ``post``: its failure fails the installation; else it is reported, and the installation goes
+        on. Of ``pre`` and ``pre-install`` it always does: nothing is written yet.
     :ivar nochroot: of ``post``: it runs in the installer, not in the installed system.
     """
 
@@ -138,6 +140,18 @@ class Hook(Model):
         if self.must_succeed and self.stage is Stage.ONERROR:
             raise ValueError("a hook of onerror runs when the installation has failed: it cannot fail it")
         return self
+
+    @property
+    def digest(self) -> str:
+        """The SHA-256 of its text, in hexadecimal."""
+        if self.script is None:
+            return self.sha256 or ""
+        return hashlib.sha256(self.script.encode()).hexdigest()
+
+    @property
+    def fatal(self) -> bool:
+        """Whether its failure fails the installation."""
+        return self.must_succeed or self.stage in (Stage.PRE, Stage.PRE_INSTALL)
 
 
 class Webhook(Model):
