@@ -72,6 +72,18 @@ def serve(*, debug: bool, **options: Any) -> None:  # noqa: ANN401 - click's
     asyncio.run(run(Settings(**given)))
 
 
+@host.command(hidden=True)
+@click.argument("kept", type=click.Path(path_type=Path))
+@click.argument("given_up", type=click.Path(path_type=Path))
+@click.option("--json", "as_json", is_flag=True, help="As JSON.")
+def lost(kept: Path, given_up: Path, *, as_json: bool) -> None:
+    """Say what is lost when one store is gone on with instead of another (`zeroth slot back`)."""
+    from hostagent.store.compare import lost_objects
+
+    found = lost_objects(kept, given_up)
+    click.echo(json.dumps(found, indent=1) if as_json else "\n".join(found))
+
+
 def _show(document: dict[str, Any], wrong: list[str]) -> None:
     from rich.console import Console
     from rich.table import Table

@@ -26,13 +26,20 @@ class Booted:
     :ivar slot: ``a`` or ``b``.
     :ivar root: PARTUUID of the slot's partition, lower case.
     :ivar root_hash: that vouches for the root image.
-    :ivar trial: the slot is on trial.
+    :ivar trial: the slot was started on trial.
     """
 
     slot: str
     root: str
     root_hash: str
     trial: bool
+
+    def on_trial(self, committed: str) -> bool:
+        """Whether the slot still is on trial: it may have proved itself since it was started.
+
+        :param committed: the slot that is started by default.
+        """
+        return self.trial and committed != self.slot
 
     def esp(self, devices: Path = _DEVICES, sys: Path = _SYS) -> Esp:
         """The ESP of the disk that the slot is on: never another disk's.

@@ -26,10 +26,10 @@ from pathlib import Path
 from zeroth.deploy.accounts import ACCOUNT_FILES, merge_accounts
 from zeroth.system.run import run
 
-__all__ = ["BESIDE", "Entry", "Kind", "Merged", "Outcome", "decide", "merge_etc", "merge_text"]
+__all__ = ["BESIDE", "MADE", "Entry", "Kind", "Merged", "Outcome", "decide", "merge_etc", "merge_text", "read_entry"]
 
 BESIDE = ".zeroth-new"
-_MADE = frozenset({".updated", ".pwd.lock", "ld.so.cache", *(f"{name}-" for name in ACCOUNT_FILES)})
+MADE = frozenset({".updated", ".pwd.lock", "ld.so.cache", *(f"{name}-" for name in ACCOUNT_FILES)})
 """Directly in /etc: what programs make by themselves, from the image or as a copy."""
 
 
@@ -111,7 +111,7 @@ def merge_etc(base: Path, theirs: Path, upper: Path) -> tuple[Merged, ...]:
     :param base: /etc of the image that the host ran.
     :param theirs: /etc of the image that it will run.
     :param upper: the upper folder of the overlay; changed.
-    :returns: what was found in it, by path. Folders are not told of.
+    :returns: what was found in it, by path. Folders are told of only where the new image has something else.
     :raises UserError: when the accounts of the new image do not go together with those of the host.
     """
     return tuple(_Merger(upper).folder("", base, theirs))
@@ -129,14 +129,18 @@ class _Merger:
         here = self._upper / path
         for name in sorted(entry.name for entry in os.scandir(here)):
             place = f"{path}/{name}" if path else name
-            if name.endswith(BESIDE) or (not path and name in _MADE):
+            if name.endswith(BESIDE) or (not path and name in MADE):
                 # Made by us or by programs, and out of date now.
                 _remove(here / name)
                 continue
             old, new = _below(base, name), _below(theirs, name)
             if read_entry(here / name).kind is Kind.FOLDER:
                 yield from self.folder(place, _folder(old), _folder(new))
-                self._close(here / name, read_entry(old), read_entry(new))
+                theirs_now = read_entry(new)
+                self._close(here / name, read_entry(old), theirs_now)
+                if theirs_now.kind not in (Kind.FOLDER, Kind.ABSENT):
+                    why = f"it is a {theirs_now.kind} in the new image; your own folder is kept"
+                    yield Merged(place, Outcome.CONFLICT, why)
             else:
                 yield self._file(place, here / name, old, new)
 

@@ -113,7 +113,7 @@ def agent(port: int = 443) -> str:
     # The name in the certificate is the host's, and not that of the loopback address.
     context.check_hostname = False
     connection = http.client.HTTPSConnection("127.0.0.1", port, timeout=_PATIENCE, context=context)
-    call = {"jsonrpc": "2.0", "id": 1, "method": "session.get_this_host", "params": ["OpaqueRef:NULL"]}
+    call = {"jsonrpc": "2.0", "id": 1, "method": "pool.get_all", "params": ["OpaqueRef:NULL"]}
     try:
         connection.request("POST", "/jsonrpc", json.dumps(call), {"Content-Type": "application/json"})
         answer = json.loads(connection.getresponse().read(1 << 16))

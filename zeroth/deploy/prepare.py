@@ -7,7 +7,9 @@ slot it comes from is only read, so it finds its state as it left it.
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 from zeroth.deploy.etcmerge import Merged, Outcome, merge_etc
@@ -37,6 +39,7 @@ def prepare_slot(state: SlotState, slot: Slot, image_etc: Path, say: Callable[[s
         say(f"slot {slot} gets a copy of the state of slot {pending.source}")
         remove_tree(fresh)
         _copy(source, fresh)
+        _forget_lower(fresh / "etc" / "upper")
         merged = merge_etc(state.base, image_etc, fresh / "etc" / "upper")
         atomic_write(fresh / REPORT, json.dumps([one.as_json() for one in merged], indent=1) + "\n")
         run(["sync", "--file-system", fresh])
@@ -60,6 +63,14 @@ def read_report(state: SlotState, slot: Slot) -> list[dict[str, str]]:
     except (OSError, ValueError):
         return []
     return report if isinstance(report, list) else []
+
+
+def _forget_lower(upper: Path) -> None:
+    """Overlayfs notes which file of the lower side a changed one came from, by a number that means another one now."""
+    for path in (upper, *upper.rglob("*")):
+        # Most have none, and not every file system can have them.
+        with suppress(OSError):
+            os.removexattr(path, "trusted.overlay.origin", follow_symlinks=False)
 
 
 def _copy(source: Path, target: Path) -> None:

@@ -16,7 +16,7 @@ __all__ = ["Proof", "starting"]
 
 
 def starting() -> bool:
-    """Whether systemd still starts what belongs to the boot, or does not say."""
+    """Whether systemd still starts what belongs to the boot, or does not answer."""
     try:
         said = run(["systemctl", "is-system-running"], ok=(0, 1), timeout=60).stdout.strip()
     except CommandFailed:
@@ -59,7 +59,8 @@ class Proof:
         started = well = None
         while True:
             now = self.clock()
-            if started is None and not self.starting():
+            starts = self.starting()
+            if started is None and not starts:
                 started = now
             wrong = failing(self.checks)
             self._tell(wrong)
@@ -69,7 +70,8 @@ class Proof:
                     self._failed(wrong)
             else:
                 well = now if well is None else well
-                if now - well >= self.steady:
+                # What starts for ever holds up no upgrade of a host that is well; a hang of systemd is ended before.
+                if now - well >= self.steady and (not starts or now - begun > self.limit):
                     self._commit()
                     return
             self.sleep(self.pause)

@@ -1,4 +1,4 @@
-"""What an upgrade has to know of the host that runs, read from it; and the image below its overlays."""
+"""What an upgrade has to know of a host, from one that runs or from its disk; and the image below its overlays."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import json
 import re
 import shutil
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -20,12 +20,14 @@ from zeroth.deploy.slotstate import Slot, SlotState, other_slot
 from zeroth.deploy.upgrade import RunningHost
 from zeroth.errors import ExitCode, UserError
 from zeroth.spec.stored import load_spec
-from zeroth.system.block import device_size
+from zeroth.system.block import device_size, partition_path
 from zeroth.system.run import run
 
-__all__ = ["entry_title", "image_root", "read_host"]
+__all__ = ["SLOT_PARTS", "entry_title", "image_root", "installation", "read_host", "resting_host"]
 
+SLOT_PARTS: Mapping[Slot, Part] = {"a": Part.SLOT_A, "b": Part.SLOT_B}
 _TITLE = re.compile(r"^menuentry (?:'([^']*)'|(\S+))", re.MULTILINE)
+_ROOT_HASH = re.compile(r"\bzeroth\.roothash=([0-9a-f]{64})\b")
 
 
 def read_host(state: SlotState, here: Booted | None = None) -> RunningHost:
@@ -36,27 +38,47 @@ def read_host(state: SlotState, here: Booted | None = None) -> RunningHost:
     here = here or booted()
     slot: Slot = "a" if here.slot == "a" else "b"
     other = other_slot(slot)
-    parts = {"a": Part.SLOT_A, "b": Part.SLOT_B}
-    identity = _identity(state.root / "install" / "applied.json")
-    if identity.partition_uuid(parts[slot]) != here.root:
+    identity, _ = installation(state)
+    if identity.partition_uuid(SLOT_PARTS[slot]) != here.root:
         raise UserError(
             f"this host runs from the partition {here.root}, which its installation did not make",
             "Install again.", where=str(state.root / "install" / "applied.json"), code=ExitCode.MACHINE,
         )  # fmt: skip
-    esp, target = here.esp(), here.partition(parts[other])
-    boot = read_boot_state(esp)
-    spec = load_spec(state.folder(slot) / "store" / "hostspec.json")
+    esp = here.esp()
+    trial = here.on_trial(read_boot_state(esp).committed)
+    return _host(state, slot, esp, here.partition(SLOT_PARTS[other]), __version__, here.root_hash, trial=trial)
+
+
+def resting_host(state: SlotState, disk: Path) -> RunningHost:
+    """The same of a host that does not run: of the slot that is started by default on this disk.
+
+    :param state: of its state partition, mounted.
+    :raises UserError: when its files do not fit together.
+    """
+    esp = Esp(partition_path(disk, Part.ESP))
+    slot: Slot = "b" if read_boot_state(esp).committed == "b" else "a"
+    proved = state.proved(slot)
+    _, installed = installation(state)
+    path = f"/zeroth/{slot}/{ENTRY}"
+    found = _ROOT_HASH.search(esp.read_text(path)) if esp.exists(path) else None
+    target = partition_path(disk, SLOT_PARTS[other_slot(slot)])
+    version = proved.version if proved else installed
+    return _host(state, slot, esp, target, version, found[1] if found else "", trial=False)
+
+
+def _host(
+    state: SlotState, slot: Slot, esp: Esp, target: Path, version: str, root_hash: str, *, trial: bool
+) -> RunningHost:  # fmt: skip
     return RunningHost(
         slot=slot,
-        # Its kernel was told so, and it may have proved itself since.
-        trial=here.trial and boot.committed != slot,
-        boot=boot,
-        version=__version__,
+        trial=trial,
+        boot=read_boot_state(esp),
+        version=version,
         architecture=run(["dpkg", "--print-architecture"]).stdout.strip(),
-        root_hash=here.root_hash,
-        held=entry_title(esp, other),
-        identity=identity,
-        dom0=spec.dom0,
+        root_hash=root_hash,
+        held=entry_title(esp, other_slot(slot)),
+        identity=installation(state)[0],
+        dom0=load_spec(state.folder(slot) / "store" / "hostspec.json").dom0,
         esp=esp.device,
         target=target,
         room=device_size(target),
@@ -84,9 +106,15 @@ def image_root(where: Path = Path("/run/zeroth/image-root")) -> Iterator[Path]:
         where.rmdir()
 
 
-def _identity(path: Path) -> InstallId:
+def installation(state: SlotState) -> tuple[InstallId, str]:
+    """Which installation this is, and the version that it installed.
+
+    :raises UserError: when the installer left nothing of it.
+    """
+    path = state.root / "install" / "applied.json"
     try:
-        return InstallId(uuid.UUID(json.loads(path.read_text())["install"]))
+        applied = json.loads(path.read_text())
+        return InstallId(uuid.UUID(applied["install"])), str(applied["version"])
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise UserError(
             f"it cannot be told which installation this is: {error}", "Install again.", where=str(path),

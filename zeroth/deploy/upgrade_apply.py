@@ -8,10 +8,11 @@ upgrade is applied again from its beginning. Only the last write, one sector, as
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Protocol
 
 from zeroth.deploy.bootenv import TRIES, BootState, read_boot_state, write_boot_state
 from zeroth.deploy.bootmenu import ENTRY, REPAIR, boot_entry, render_entries
@@ -22,14 +23,14 @@ from zeroth.deploy.slots import write_slot
 from zeroth.deploy.slotstate import Pending, SlotState, remove_tree
 from zeroth.deploy.upgrade import UpgradePlan
 from zeroth.deploy.verity import RootTree
-from zeroth.deploy.zup import Damaged, UpgradeFile, UpgradePayload
+from zeroth.deploy.zup import Damaged, UpgradePayload
 from zeroth.deploy.zup_header import Kind
 from zeroth.errors import ExitCode, UserError
 from zeroth.progress import Step
 from zeroth.system.block import flush
 from zeroth.system.run import CommandFailed, run
 
-__all__ = ["Upgrade", "verify_tree"]
+__all__ = ["Source", "Upgrade", "verify_tree"]
 
 
 def verify_tree(device: Path, tree: RootTree) -> None:
@@ -47,18 +48,25 @@ def verify_tree(device: Path, tree: RootTree) -> None:
         ) from None
 
 
+class Source(Protocol):
+    """Where an upgrade comes from: an upgrade file, or a medium."""
+
+    def payloads(self) -> Iterator[UpgradePayload]:
+        """The payloads in the order of an upgrade file, each checked before its last bytes are handed out."""
+
+
 @dataclass
 class Upgrade:
     """One run of a plan.
 
-    :param file: at its first payload.
+    :param source: at its first payload.
     :param state: the host's state partition.
     :param image: gives the running image without its overlays, for the time of a block.
     :param verify: reads the written slot through its tree of hashes.
     """
 
     plan: UpgradePlan
-    file: UpgradeFile
+    source: Source
     state: SlotState = field(default_factory=SlotState)
     image: Callable[[], AbstractContextManager[Path]] = image_root
     verify: Callable[[Path, RootTree], None] = verify_tree
@@ -123,7 +131,7 @@ class Upgrade:
         fresh.replace(self.state.base)
 
     def _write(self, step: Step) -> None:
-        for payload in self.file.payloads():
+        for payload in self.source.payloads():
             if payload.payload.kind is Kind.MANIFEST:
                 self._defaults = _defaults(payload)
             elif payload.payload.kind is Kind.ROOT:

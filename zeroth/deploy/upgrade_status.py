@@ -34,7 +34,8 @@ class UpgradeStatus:
     @property
     def failed(self) -> bool:
         """An upgrade used up its tries, and this is the old slot again."""
-        return self.waiting is not None and self.waiting[0] != self.running and not self.boot.tries
+        slot = self.waiting[0] if self.waiting else ""
+        return bool(slot) and slot == self.boot.trial and slot != self.running and not self.boot.tries
 
     def lines(self) -> list[str]:
         """In words."""
@@ -46,8 +47,10 @@ class UpgradeStatus:
                 found.append(f"{what} is being tried")
             elif self.failed:
                 found.append(f"{what} failed: {self.failure or 'it did not start'}")
-            else:
+            elif slot == self.boot.trial:
                 found.append(f"{what} is tried at the next start of this machine")
+            else:
+                found.append(f"{what} was taken back")
         if self.proved:
             found.append(f"upgraded from {self.proved.source_version} to {self.proved.version}, {self.proved.time}")
         found += [f"/etc/{one['path']}: {one['why'] or one['outcome']}" for one in self.conflicts]

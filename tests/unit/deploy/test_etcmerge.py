@@ -115,7 +115,9 @@ def test_what_lies_behind_a_link_is_not_at_that_path(sides: Sides, tmp_path: Pat
     (tmp_path / "elsewhere" / "f").write_text("foreign\n")
     (sides.theirs / "d").symlink_to(tmp_path / "elsewhere")
     sides.put("d/f", None, "own\n", None)
-    assert sides.merge()["d/f"].outcome is Outcome.KEPT
+    found = sides.merge()
+    assert found["d/f"].outcome is Outcome.KEPT
+    assert found["d"].why == "it is a link in the new image; your own folder is kept"
     assert sides.ours("d/f") == "own\n"
     assert (tmp_path / "elsewhere" / "f").read_text() == "foreign\n"
 

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import sqlite3
+import stat
 from pathlib import Path
 
 import pytest
@@ -124,3 +126,27 @@ def test_a_power_cut_at_any_step_and_another_try(
     assert _content(state.folder("b")) == wanted
     assert not (state.root / "b.new").exists()
     assert REPORT in wanted
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="an overlay's marks are made by root")
+def test_marks_of_the_overlay_come_along_but_for_those_that_mean_the_old_image(
+    state: SlotState, image_etc: Path
+) -> None:
+    folder = state.folder("a") / "etc/upper/replaced"
+    folder.mkdir()
+    (folder / "own").write_text("x")
+    try:
+        os.setxattr(folder, "trusted.overlay.opaque", b"y")
+        os.setxattr(folder / "own", "trusted.overlay.origin", b"number")
+    except OSError:
+        pytest.skip("this file system has no such attributes")
+    os.mknod(state.folder("a") / "etc/upper/removed", stat.S_IFCHR, 0)
+    for side in (state.base, image_etc):
+        (side / "removed").write_text("x")
+    prepare_slot(state, "b", image_etc, lambda _: None)
+    made = state.folder("b") / "etc/upper"
+    assert os.getxattr(made / "replaced", "trusted.overlay.opaque") == b"y"
+    assert os.listxattr(made / "replaced/own") == []
+    assert os.listxattr(folder / "own") == ["trusted.overlay.origin"]
+    assert (made / "removed").stat().st_rdev == 0
+    assert stat.S_ISCHR((made / "removed").stat().st_mode)

@@ -30,6 +30,7 @@ from hostagent.store.seed import seed
 from tests.unit.hostagent.support import make_certificate
 from tests.unit.hostagent_host.test_facts import record
 from tests.unit.hostagent_host.test_sync import SEED
+from zeroth.deploy import health
 from zeroth.errors import ExitCode, UserError
 
 T = TypeVar("T")
@@ -86,6 +87,16 @@ def login_helper(path: str) -> Iterator[None]:
 async def outside(function: Callable[[], T]) -> T:
     """Run what blocks, as a client of another process would."""
     return await asyncio.to_thread(function)
+
+
+async def test_an_upgrade_takes_its_answer_for_that_of_the_api(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("zeroth.deploy.health._CERTIFICATE", settings.certificate)
+    async with running(settings) as agent:
+        port = agent.server.https_port
+        assert await outside(lambda: health.agent(port)) == ""
+    assert "does not answer" in await outside(lambda: health.agent(port))
 
 
 async def test_a_client_sees_a_host(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
