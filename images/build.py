@@ -29,6 +29,7 @@ from images.steps import Steps
 from images.tools import ToolsTree
 from zeroth import progress
 from zeroth.errors import ExitCode, UserError
+from zeroth.keys.secureboot import ProgramKey
 from zeroth.keys.signing import SecretKey
 from zeroth.spec import AnswerText, load_answer
 from zeroth.system.files import atomic_write
@@ -57,12 +58,13 @@ class _Session:
     as_of: str
     keys: tuple[SecretKey, ...] = ()
     customisation: Customisation | None = None
+    program_key: ProgramKey | None = None
     index: PackageIndex | None = None
 
     def steps(self) -> Steps:
         return Steps(
             self.config, self.log, self.store.folder / "work" / "scratch", self.as_of, self.need_index, self.keys,
-            self.customisation,
+            self.customisation, self.program_key,
         )  # fmt: skip
 
     def need_index(self) -> PackageIndex:
@@ -70,13 +72,19 @@ class _Session:
         return self.index
 
 
-def build(config: BuildConfig, stream: progress.Stream, keys: Sequence[SecretKey] = ()) -> Published:
+def build(
+    config: BuildConfig,
+    stream: progress.Stream,
+    keys: Sequence[SecretKey] = (),
+    program_key: ProgramKey | None = None,
+) -> Published:
     """Build everything and put it into ``dist/``.
 
     :param keys: what is built is signed with them.
+    :param program_key: programs for Secure Boot are made, and signed with it.
     :raises UserError: when something is missing, wrong or fails; nothing half made is left.
     """
-    with stream.step("Build") as report, _session(config, stream, report, keys) as session:
+    with stream.step("Build") as report, _session(config, stream, report, keys, program_key) as session:
         element_hooks(config.elements)
         if config.answer is not None:
             # An installation that nobody watches is no place to find a mistake.
@@ -146,7 +154,11 @@ def _no_log() -> Iterator[BuildLog]:
 
 @contextmanager
 def _session(
-    config: BuildConfig, stream: progress.Stream, report: progress.Step, keys: Sequence[SecretKey] = ()
+    config: BuildConfig,
+    stream: progress.Stream,
+    report: progress.Step,
+    keys: Sequence[SecretKey] = (),
+    program_key: ProgramKey | None = None,
 ) -> Iterator[_Session]:
     store = Store(config.cache)
     _check_machine()
@@ -154,7 +166,7 @@ def _session(
     with _common_umask(), store.locked(report.log), open_log(config.log) as log:
         stream.add(log)
         try:
-            yield _Session(config, store, log, _as_of(config), tuple(keys), _customisation(config))
+            yield _Session(config, store, log, _as_of(config), tuple(keys), _customisation(config), program_key)
         finally:
             store.clear_work()
 

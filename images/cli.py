@@ -27,6 +27,7 @@ from images.snapshot import parse_snapshot
 from zeroth.errors import ExitCode
 from zeroth.keys.cli import passphrase_for
 from zeroth.keys.keyring import secret_key
+from zeroth.keys.secureboot import program_key
 from zeroth.progress import Stream
 from zeroth.sinks import Timings, log_file, sink_for
 from zeroth.system.size import Size
@@ -117,7 +118,21 @@ def _config(
     metavar="KEY",
     help="Sign the results with this secret key; twice while one key follows another.",
 )
-def build(*, as_json: bool, log: Path | None, timings: bool, sign_keys: tuple[Path, ...], **options: object) -> int:
+@click.option(
+    "--secure-boot",
+    type=click.Path(exists=True, file_okay=False, resolve_path=True, path_type=Path),
+    metavar="DIR",
+    help="Make programs for UEFI Secure Boot too, signed with db.key of this folder.",
+)
+def build(
+    *,
+    as_json: bool,
+    log: Path | None,
+    timings: bool,
+    sign_keys: tuple[Path, ...],
+    secure_boot: Path | None,
+    **options: object,
+) -> int:
     """Build dist/zeroth.iso and dist/netboot from Debian packages.
 
     Steps whose inputs did not change are not run again. What the tools print is in .cache/zeroth/build.log.
@@ -129,19 +144,21 @@ def build(*, as_json: bool, log: Path | None, timings: bool, sign_keys: tuple[Pa
       zeroth image build --customise site/zeroth-image.yaml --into site/dist
       zeroth image build --answer lab/host1.ks --mirror http://mirror.example/debian
       zeroth image build --sign-key ~/keys/release.key
+      zeroth image build --secure-boot ~/keys/secureboot
       zeroth image build --offline
       zeroth image build --snapshot 2026-01-31 --mirror http://snapshots.example/archive/debian
     """
     config = _config(**options)  # type: ignore[arg-type]
     # Asked for now, and not after minutes of building.
     keys = [secret_key(path, passphrase_for(path)) for path in sign_keys]
+    program = program_key(secure_boot, passphrase_for) if secure_boot else None
     times = Timings()
     with ExitStack() as stack:
         stream = Stream([sink_for(Console(stderr=True), sys.stdout if as_json else sys.stderr, json_lines=as_json)])
         stream.add(times)
         if log:
             stream.add(stack.enter_context(log_file(log)))
-        result = build_image(config, stream, keys)
+        result = build_image(config, stream, keys, program)
     if timings:
         Console(stderr=True).print(_timings(times))
     size = Size(result.iso.stat().st_size)

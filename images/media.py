@@ -17,11 +17,12 @@ from images.menu import ARGUMENTS_FILE, arguments_script, entries
 from images.pack import grub_program
 from images.render import render
 from images.tools import ToolsTree
+from zeroth.keys.signing import SIGNATURE_SUFFIX
 from zeroth.spec.embedded import AREA, Embedded, write_area
 from zeroth.system.files import sha256_file
 from zeroth.system.run import Completed
 
-__all__ = ["BIOS_MODULES", "EFI_MODULES", "make_iso"]
+__all__ = ["BIOS_MODULES", "EFI_MODULES", "answer_files", "answer_name", "make_iso"]
 
 _COMMON = (
     "all_video boot cat chain configfile echo ext2 fat gfxterm gzio halt iso9660 linux loadenv ls minicmd multiboot2 "
@@ -38,6 +39,19 @@ _ELTORITO = "boot/grub/eltorito.img"
 _RESERVED = (AREA, ARGUMENTS_FILE)
 
 
+def answer_name(answer: Path) -> str:
+    """What an embedded answer is called on the medium; the installer tells the kind by the ending."""
+    return f"answer{answer.suffix.lower()}"
+
+
+def answer_files(answer: Path | None) -> dict[str, Path]:
+    """An embedded answer, and the signature that may lie beside it, by their paths on the medium."""
+    if answer is None:
+        return {}
+    name, beside = f"zeroth/{answer_name(answer)}", answer.with_name(answer.name + SIGNATURE_SUFFIX)
+    return {name: answer, **({f"{name}{SIGNATURE_SUFFIX}": beside} if beside.is_file() else {})}
+
+
 def make_iso(
     image: Path,
     files: Mapping[str, Path],
@@ -48,6 +62,7 @@ def make_iso(
     tools: ToolsTree,
     product: str = "zeroth",
     words: Sequence[str] = (),
+    loader: Path | None = None,
 ) -> Completed:
     """Make an ISO image that boots.
 
@@ -57,6 +72,7 @@ def make_iso(
     :param work: an empty folder for temporary files.
     :param product: what is installed, for people.
     :param words: more of the kernel's arguments in every entry.
+    :param loader: what UEFI starts, when it is not made here: signed, for Secure Boot.
     """
     tree = work / "tree"
     grub = tree / "boot" / "grub"
@@ -75,7 +91,10 @@ def make_iso(
     grub_program(work / "core.img", platform="i386-pc-eltorito", modules=BIOS_MODULES, config=find_medium, tools=tools)
     shutil.copyfile(work / "core.img", tree / _ELTORITO)
     efi = tree / "EFI" / "BOOT" / "BOOTX64.EFI"
-    grub_program(efi, platform="x86_64-efi", modules=EFI_MODULES, config=find_medium, tools=tools)
+    if loader is None:
+        grub_program(efi, platform="x86_64-efi", modules=EFI_MODULES, config=find_medium, tools=tools)
+    else:
+        shutil.copyfile(loader, efi)
     menu = render(
         "grub.cfg.j2", entries=entries(product, words), product=product, version=version,
         arguments_file=Path(ARGUMENTS_FILE).name,

@@ -12,7 +12,9 @@ from images.verity import add_hash_tree
 from zeroth.deploy.verity import ROOT_TREE, write_root_tree
 from zeroth.errors import ExitCode, UserError
 
-__all__ = ["boot_files", "grub_program", "root_image"]
+__all__ = ["ROOT_NAME", "boot_files", "grub_program", "one_boot_file", "root_image"]
+
+ROOT_NAME = "root.squashfs"
 
 _PERCENT = re.compile(r"^\s*(\d{1,3})$")
 BLOCK_SIZE = "256K"
@@ -36,7 +38,7 @@ def root_image(
 
     :param level: of zstd, 1 to 22.
     """
-    image = out / "root.squashfs"
+    image = out / ROOT_NAME
 
     def on_line(line: str) -> None:
         match = _PERCENT.match(line)
@@ -59,30 +61,46 @@ def boot_files(tree: Path, out: Path) -> None:
     :raises UserError: when the tree does not hold exactly one of each.
     """
     for pattern, name in (("vmlinuz-*", "vmlinuz"), ("initrd.img-*", "initrd.img"), ("xen-*.gz", "xen.gz")):
-        found = [path for path in (tree / "boot").glob(pattern) if path.is_file() and not path.is_symlink()]
-        if len(found) != 1:
-            names = ", ".join(sorted(path.name for path in found)) or "none"
-            raise UserError(
-                f"the tree has to have one /boot/{pattern}, and has: {names}",
-                "Look at images/packages/base.list and at the elements.",
-                code=ExitCode.MACHINE,
-            )
-        shutil.copyfile(found[0], out / name)
+        shutil.copyfile(one_boot_file(tree, pattern), out / name)
         (out / name).chmod(0o644)
 
 
+def one_boot_file(tree: Path, pattern: str) -> Path:
+    """The one file of a tree's /boot that a pattern matches.
+
+    :raises UserError: when there is none, or more than one.
+    """
+    found = [path for path in (tree / "boot").glob(pattern) if path.is_file() and not path.is_symlink()]
+    if len(found) != 1:
+        names = ", ".join(sorted(path.name for path in found)) or "none"
+        raise UserError(
+            f"the tree has to have one /boot/{pattern}, and has: {names}",
+            "Look at images/packages/base.list and at the elements.",
+            code=ExitCode.MACHINE,
+        )
+    return found[0]
+
+
 def grub_program(
-    out: Path, *, platform: str, modules: Sequence[str], config: str, tools: ToolsTree, prefix: str = "/boot/grub"
+    out: Path,
+    *,
+    platform: str,
+    modules: Sequence[str],
+    config: str,
+    tools: ToolsTree,
+    prefix: str = "/boot/grub",
+    options: Sequence[str | Path] = (),
 ) -> None:
     """Make one of GRUB's programs.
 
     :param platform: GRUB's name: ``x86_64-efi``, or ``i386-pc-eltorito`` for CDs under BIOS.
     :param config: commands that it runs first.
+    :param options: more for ``grub-mkimage``; their files lie in the folder of ``out``.
     """
     source = out.with_suffix(".cfg")
     source.write_text(config)
     tools.run(
-        ["grub-mkimage", "-O", platform, "-p", prefix, "-c", source, "-o", out, *modules],
+        ["grub-mkimage", "-O", platform, "-p", prefix, "-c", source, "-o", out, *options, *modules],
         show=[out.parent],
     )
     source.unlink()

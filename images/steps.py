@@ -21,21 +21,24 @@ from images.inputs import digest_code, digest_file, digest_text, digest_tree, fi
 from images.licences import Licences, read_licences
 from images.log import BuildLog
 from images.manifest import dpkg_status, image_manifest, write_json
-from images.media import make_iso
+from images.media import answer_files, make_iso
 from images.pack import BLOCK_SIZE, boot_files, root_image
 from images.packages import SERVER_FIRMWARE, PackageList, firmware_sets, read_list
 from images.pool import PackagePool
 from images.releases import installed_archives, releases
+from images.secureboot.make import MEDIUM_LOADER, ON_MEDIUM, UPGRADED
+from images.secureboot.step import from_signed, signed_step
 from images.tools import ToolsTree
 from images.upgrade import make_upgrade, upgrade_name
 from images.wheels import NOT_IN_DEBIAN, ROOMS, locked, room_sources, room_wheel, third_party_wheels
 from zeroth import progress
-from zeroth.keys.signing import SIGNATURE_SUFFIX, SecretKey
+from zeroth.keys.secureboot import ProgramKey
+from zeroth.keys.signing import SecretKey
 
 if TYPE_CHECKING:
     from images.customisation.prepared import Customisation
 
-__all__ = ["Steps", "answer_name"]
+__all__ = ["Steps"]
 
 # Documentation and translations that nobody reads on a host; licences stay.
 _LEFT_OUT = (
@@ -63,6 +66,7 @@ class Steps:
     :param index: the package index; called only when packages are installed.
     :param keys: the upgrade file is signed with them.
     :param customisation: what the user changes about the image.
+    :param program_key: programs are signed with it for Secure Boot.
     """
 
     config: BuildConfig
@@ -72,6 +76,7 @@ class Steps:
     index: Callable[[], PackageIndex]
     keys: tuple[SecretKey, ...] = ()
     customisation: Customisation | None = None
+    program_key: ProgramKey | None = None
 
     def tools_list(self) -> PackageList:
         """What the tools tree holds."""
@@ -296,6 +301,7 @@ class Steps:
 
         def make(out: Path, results: Results, step: progress.Step) -> None:
             files = {path.name: path for name in ("root", "boot", "manifest") for path in results[name].iterdir()}
+            files |= from_signed(results, UPGRADED)
             make_upgrade(out / upgrade_name(self.config.version), files, self.config, self.keys, step.update)
 
         inputs = {
@@ -306,13 +312,12 @@ class Steps:
             },
             "keys": " ".join(key.public.name for key in self.keys),
         }
-        return Step("upgrade", "Upgrade file", inputs, make, (self.root(), self.boot(), self.manifest()), space=_GIB)
+        needs = (self.root(), self.boot(), self.manifest(), *self._signed())
+        return Step("upgrade", "Upgrade file", inputs, make, needs, space=_GIB)
 
     def iso(self) -> Step:
         """The ISO image."""
-        answer = self.config.answer
-        beside = answer.with_name(answer.name + SIGNATURE_SUFFIX) if answer else None
-        signature = beside if beside and beside.is_file() else None
+        answer = answer_files(self.config.answer)
         own = self.customisation.spec if self.customisation else None
         product, words = (own.branding.product, own.boot.medium) if own else (PRODUCT, ())
 
@@ -322,14 +327,12 @@ class Steps:
                 for name in ("root", "boot", "manifest")
                 for path in results[name].iterdir()
             }
-            if answer is not None:
-                files[f"zeroth/{answer_name(answer)}"] = answer
-                if signature is not None:
-                    files[f"zeroth/{answer_name(answer)}{SIGNATURE_SUFFIX}"] = signature
+            files |= {f"zeroth/{name}": path for name, path in from_signed(results, ON_MEDIUM).items()}
             make_iso(
-                out / "zeroth.iso", files, version=self.config.version, epoch=self.config.epoch,
+                out / "zeroth.iso", {**files, **answer}, version=self.config.version, epoch=self.config.epoch,
                 product=product, words=words,
                 work=self._scratch("iso"), tools=ToolsTree(results["tools"]),
+                loader=results["signed"] / MEDIUM_LOADER if "signed" in results else None,
             )  # fmt: skip
 
         inputs = {
@@ -338,14 +341,18 @@ class Steps:
             "images/menu.py": self._code("menu.py"),
             "zeroth/spec/embedded.py": self._code("../zeroth/spec/embedded.py"),
             "menu": self._code("templates/grub.cfg.j2"),
-            "answer": f"{answer_name(answer)} {digest_file(answer)}" if answer else "",
-            "answer's signature": digest_file(signature) if signature else "",
+            "answer": " ".join(f"{name} {digest_file(path)}" for name, path in answer.items()),
             "product and words": " ".join((product, *words)),
             "source date": str(self.config.epoch),
         }
-        return Step(
-            "iso", "ISO image", inputs, make, (self.root(), self.boot(), self.manifest(), self.tools()), space=_GIB
-        )
+        needs = (self.root(), self.boot(), self.manifest(), self.tools(), *self._signed())
+        return Step("iso", "ISO image", inputs, make, needs, space=_GIB)
+
+    def _signed(self) -> tuple[Step, ...]:
+        if not self.program_key:
+            return ()
+        needs = (self.system(), self.root(), self.boot(), self.tools())
+        return (signed_step(self.config, self.program_key, self.customisation, needs, self._scratch),)
 
     def _bootstrap(
         self, name: str, packages: PackageList, target: Path, step: progress.Step, variant: str,
@@ -387,11 +394,6 @@ class Steps:
 
 def _licences(results: Results) -> Licences:
     return Licences(**json.loads((results["licences"] / "licences.json").read_text()))
-
-
-def answer_name(answer: Path) -> str:
-    """What an embedded answer is called on the medium; the installer tells the kind by the ending."""
-    return f"answer{answer.suffix.lower()}"
 
 
 def _top(config: BuildConfig, path: Path) -> str:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from images.config import ARCHITECTURE, BuildConfig
+from images.pack import ROOT_NAME
 from zeroth.deploy.verity import ROOT_TREE, read_root_tree
 from zeroth.deploy.zup import write_upgrade
 from zeroth.deploy.zup_header import Header, Kind, Payload
@@ -14,7 +15,7 @@ from zeroth.system.files import sha256_file
 
 __all__ = ["ROOT_IMAGE", "make_upgrade", "upgrade_name"]
 
-MANIFEST, ROOT_IMAGE = "manifest.json", "root.squashfs"
+MANIFEST, ROOT_IMAGE = "manifest.json", ROOT_NAME
 _KINDS = {MANIFEST: Kind.MANIFEST, ROOT_IMAGE: Kind.ROOT}
 
 

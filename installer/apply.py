@@ -204,8 +204,9 @@ class Application:
 
     def _boot_files(self, action: Action, step: Step) -> None:
         esp = self._esp()
-        for number, file in enumerate(self._image.boot):
-            step.update(number, of=len(self._image.boot), message=file.name)
+        files = self._image.slot_files
+        for number, file in enumerate(files):
+            step.update(number, of=len(files), message=file.name)
             esp.put(file.path, f"{_BOOT}/{file.name}", file.sha256)
         sums = "".join(f"{file.sha256}  {file.name}\n" for file in self._image.boot)
         esp.put_text(sums, f"{_BOOT}/SHA256SUMS")
@@ -220,7 +221,8 @@ class Application:
         esp.put_text(self.plan.boot_menu, MENU)
 
     def _efi_loader(self, action: Action, step: Step) -> None:
-        install_efi_loader(self._esp(), self.places.efi_loader)
+        signed = self._image.signed
+        install_efi_loader(self._esp(), signed.selector.path if signed else self.places.efi_loader)
 
     def _bios_loader(self, action: Action, step: Step) -> None:
         install_bios_loader(self._disk, self._folder(Part.STATE) / "install" / "grub")

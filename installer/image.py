@@ -8,12 +8,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from zeroth.deploy.imagedefaults import ImageDefaults
+from zeroth.deploy.signedboot import PROGRAM, SELECTOR, SIGNATURE
 from zeroth.deploy.verity import ROOT_TREE, RootTree, read_root_tree
 from zeroth.errors import ExitCode, UserError
 from zeroth.system.files import sha256_file
 from zeroth.system.live import MEDIUM
 
-__all__ = ["BOOT_FILES", "RAM_COPY", "ImageFile", "InstallImage", "read_image", "verify_image"]
+__all__ = ["BOOT_FILES", "RAM_COPY", "ImageFile", "InstallImage", "SignedFiles", "read_image", "verify_image"]
 
 RAM_COPY = Path("/run/zeroth/image/root.squashfs")
 """The copy of the root image from which the installer runs; quicker to read than a CD."""
@@ -38,10 +39,23 @@ class ImageFile:
 
 
 @dataclass(frozen=True)
+class SignedFiles:
+    """What Secure Boot starts, on media that were made for it.
+
+    :ivar slot: the program of a slot, and what GRUB checks it with.
+    :ivar selector: the boot menu as a program.
+    """
+
+    slot: tuple[ImageFile, ...]
+    selector: ImageFile
+
+
+@dataclass(frozen=True)
 class InstallImage:
     """Everything that goes from the medium to the disk.
 
     :ivar tree: where the root image's tree of hashes is, and the hash that vouches for it.
+    :ivar signed: None on media that are not for Secure Boot.
     """
 
     version: str
@@ -49,11 +63,17 @@ class InstallImage:
     boot: tuple[ImageFile, ...]
     tree: RootTree
     defaults: ImageDefaults = _PLAIN
+    signed: SignedFiles | None = None
+
+    @property
+    def slot_files(self) -> tuple[ImageFile, ...]:
+        """What lies in a slot's folder on the ESP."""
+        return (*self.boot, *(self.signed.slot if self.signed else ()))
 
     @property
     def boot_size(self) -> int:
-        """Bytes of the boot files together."""
-        return sum(file.size for file in self.boot)
+        """Bytes of a slot's boot files together."""
+        return sum(file.size for file in self.slot_files)
 
 
 def read_image(medium: Path = MEDIUM, ram_copy: Path = RAM_COPY) -> InstallImage:
@@ -64,7 +84,8 @@ def read_image(medium: Path = MEDIUM, ram_copy: Path = RAM_COPY) -> InstallImage
     """
     folder = medium / "zeroth"
     sums = _read_sums(folder / "SHA256SUMS")
-    sources = {name: folder / name for name in (ROOT_IMAGE, *BOOT_FILES)}
+    signed = (PROGRAM, SIGNATURE, SELECTOR) if PROGRAM in sums else ()
+    sources = {name: folder / name for name in (ROOT_IMAGE, *BOOT_FILES, *signed)}
     if ram_copy.is_file():
         sources[ROOT_IMAGE] = ram_copy
     files = {}
@@ -77,7 +98,8 @@ def read_image(medium: Path = MEDIUM, ram_copy: Path = RAM_COPY) -> InstallImage
     version = str(manifest.get("version", "unknown"))
     boot = tuple(files[name] for name in BOOT_FILES)
     tree = _tree(folder / ROOT_TREE, sums)
-    return InstallImage(version, files[ROOT_IMAGE], boot, tree, ImageDefaults.of(manifest))
+    programs = SignedFiles((files[PROGRAM], files[SIGNATURE]), files[SELECTOR]) if signed else None
+    return InstallImage(version, files[ROOT_IMAGE], boot, tree, ImageDefaults.of(manifest), programs)
 
 
 def verify_image(image: InstallImage) -> None:
@@ -85,7 +107,7 @@ def verify_image(image: InstallImage) -> None:
 
     :raises UserError: when one is damaged; says which.
     """
-    for file in (*image.boot, image.root):
+    for file in (*image.slot_files, *((image.signed.selector,) if image.signed else ()), image.root):
         try:
             found = sha256_file(file.path)
         except OSError as error:

@@ -73,7 +73,7 @@ def _preflight(facts: Facts, request: PlanRequest, choice: Choice, nics: NicChoi
         *disks,
         *check_image(_layout(choice), request.image),
         check_nic(nics.nic, nics.problem),
-        *check_machine(facts, request.spec),
+        *check_machine(facts, request.spec, request.image),
     )
 
 

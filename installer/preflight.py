@@ -12,8 +12,9 @@ from enum import StrEnum
 
 from installer.image import InstallImage
 from zeroth.deploy.layout import Layout, Part, make_layout
+from zeroth.deploy.signedboot import MOST_DOM0_MEMORY
 from zeroth.errors import UserError
-from zeroth.spec.model import HostSpec
+from zeroth.spec.model import Dom0Spec, HostSpec
 from zeroth.system.facts import DiskFacts, Facts, NicFacts
 from zeroth.system.size import MIB, Size
 
@@ -60,9 +61,19 @@ class Check:
         return {"check": self.name, "result": self.result.value, "message": self.message, "hint": self.hint or None}
 
 
-def check_machine(facts: Facts, spec: HostSpec) -> tuple[Check, ...]:
-    """What has nothing to do with the choice of disks and cards."""
-    return (_memory(facts, spec), _virtualization(facts), _firmware(facts), _clock(facts))
+def check_machine(facts: Facts, spec: HostSpec, image: InstallImage | None = None) -> tuple[Check, ...]:
+    """What has nothing to do with the choice of disks and cards.
+
+    :param image: None when planning away from the medium.
+    """
+    signed = image is not None and image.signed is not None
+    return (
+        _memory(facts, spec),
+        _virtualization(facts),
+        _firmware(facts, signed=signed),
+        *(_signed_settings(spec) if signed and facts.firmware.secure_boot else ()),
+        _clock(facts),
+    )
 
 
 def check_nic(nic: NicFacts | None, problem: str) -> Check:
@@ -137,12 +148,32 @@ def _virtualization(facts: Facts) -> Check:
     return Check("processor", Result.WARN, message, "Turn VT-x or AMD-V (SVM) on in the firmware's settings.")
 
 
-def _firmware(facts: Facts) -> Check:
+def _firmware(facts: Facts, *, signed: bool) -> Check:
     kind = facts.firmware.kind.upper()
-    if facts.firmware.secure_boot:
+    if facts.firmware.secure_boot and not signed:
         message = "Secure Boot is on: the installed host starts only with Secure Boot turned off"
-        return Check("firmware", Result.WARN, message, "Turn Secure Boot off in the firmware's settings.")
-    return Check("firmware", Result.PASS, kind + (", Secure Boot off" if facts.firmware.secure_boot is False else ""))
+        hint = "Turn Secure Boot off in the firmware's settings, or build the medium with --secure-boot."
+        return Check("firmware", Result.WARN, message, hint)
+    state = {True: ", Secure Boot on", False: ", Secure Boot off", None: ""}[facts.firmware.secure_boot]
+    return Check("firmware", Result.PASS, kind + state)
+
+
+def _signed_settings(spec: HostSpec) -> Iterator[Check]:
+    """What of an answer a signed program, which is the same on every host, does not take from it."""
+    dom0, plain = spec.dom0, Dom0Spec()
+    left = [
+        name
+        for name, differs in (
+            ("xen_append", bool(dom0.xen_append)),
+            ("linux_append", bool(dom0.linux_append)),
+            ("serial", dom0.serial != plain.serial),
+            (f"memory above {MOST_DOM0_MEMORY}", dom0.memory > MOST_DOM0_MEMORY),
+        )
+        if differs
+    ]
+    if left:
+        message = f"under Secure Boot dom0.{', dom0.'.join(left)} of the answer have no effect: arguments are signed"
+        yield Check("boot arguments", Result.WARN, message, "Build them into the image: boot in zeroth-image.yaml.")
 
 
 def _clock(facts: Facts) -> Check:

@@ -11,6 +11,7 @@ from typing import Any
 
 from images.iso.layout import CHUNK, Iso
 from images.menu import ARGUMENTS_FILE, ARGUMENTS_SIZE, arguments_script
+from zeroth.deploy.signedboot import PROGRAM
 from zeroth.spec.embedded import AREA, Embedded, read_area, write_area
 
 __all__ = [
@@ -109,11 +110,17 @@ def embedded(iso: Iso) -> Embedded:
 def patches(iso: Iso, content: Embedded) -> dict[int, bytes]:
     """What has to stand where in the image, by offset, for ``content`` to be embedded in it.
 
-    :raises UserError: when the image has no room for it.
+    :raises UserError: when the image has no room for it, or its arguments are signed.
     """
     if not reserved(iso):
         raise iso.wrong(
             "this ISO image has no room for what is to be embedded", "Build it with this version of zeroth, or newer."
+        )
+    if content.arguments and f"{_FOLDER}/{PROGRAM}" in iso.files:
+        # They would count with Secure Boot off alone, and nobody would see why.
+        raise iso.wrong(
+            "kernel arguments of a medium for Secure Boot are inside its signed menu",
+            "Build it again with these words under boot.medium in zeroth-image.yaml.",
         )
     area, script = iso.files[AREA], iso.files[ARGUMENTS_FILE]
     return {

@@ -10,13 +10,16 @@ from zeroth.deploy.layout import Part
 from zeroth.errors import ExitCode, UserError
 from zeroth.system.block import partition_path
 
-__all__ = ["ROOT_DEVICE", "Booted", "booted"]
+__all__ = ["FOUND_OUT", "ROOT_DEVICE", "Booted", "booted"]
 
 ROOT_DEVICE = Path("/dev/mapper/zeroth-root")
 """The verified root image: what the initrd opens the slot's partition as."""
 
 _DEVICES = Path("/dev/disk/by-partuuid")
 _SYS = Path("/sys/class/block")
+
+FOUND_OUT = Path("/run/zeroth/booted")
+"""Left by the initrd of a host that Secure Boot started: its command line is the same on every host."""
 
 
 @dataclass(frozen=True)
@@ -63,12 +66,14 @@ class Booted:
         return partition_path(partition.with_name(folder.parent.name), part)
 
 
-def booted(cmdline: Path = Path("/proc/cmdline")) -> Booted:
-    """Read the kernel command line.
+def booted(cmdline: Path = Path("/proc/cmdline"), found_out: Path = FOUND_OUT) -> Booted:
+    """Read the kernel command line, and what the initrd found out where that does not say it.
 
     :raises UserError: on a machine that was not started as a zeroth host.
     """
     words = cmdline.read_text(encoding="utf-8", errors="replace").split()
+    if found_out.is_file():
+        words += found_out.read_text(encoding="utf-8", errors="replace").split()
     found = dict(word.split("=", 1) for word in words if word.startswith("zeroth.") and "=" in word)
     slot, root = found.get("zeroth.slot", ""), found.get("zeroth.root", "")
     if found.get("zeroth.mode") != "host" or slot not in ("a", "b") or not root.startswith("PARTUUID="):

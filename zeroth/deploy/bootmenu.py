@@ -17,7 +17,17 @@ from zeroth.deploy.verity import RootTree, verity_arguments
 from zeroth.spec.model import Dom0Spec
 from zeroth.system.size import MIB
 
-__all__ = ["ENTRY", "MENU", "REPAIR", "BootEntry", "boot_entry", "grub_quote", "render_boot_menu", "render_entries"]
+__all__ = [
+    "ENTRY",
+    "MENU",
+    "REPAIR",
+    "BootEntry",
+    "boot_entry",
+    "grub_quote",
+    "render_boot_menu",
+    "render_entries",
+    "render_selector",
+]
 
 MENU = "/boot/grub/grub.cfg"
 ENTRY, REPAIR = "entry.cfg", "repair.cfg"
@@ -85,7 +95,19 @@ def render_boot_menu(serial: int | None) -> str:
 
     :param serial: speed of the first serial port as a terminal besides the screen; None for none.
     """
-    return _environment().get_template("grub.cfg.j2").render(serial=serial)
+    return _environment().get_template("grub.cfg.j2").render(serial=serial, unsigned="")
+
+
+def render_selector(product: str, program: str) -> str:
+    """The text of the menu inside the signed selector.
+
+    :param product: what the slots hold, for people.
+    :param program: name of the program in the folder of a slot.
+    """
+    # The environment block is written here, so nobody can sign it; nothing in it is believed but which slot to try.
+    return (
+        _environment().get_template("selector.cfg.j2").render(product=product, program=program, unsigned=" --skip-sig")
+    )
 
 
 def render_entries(entry: BootEntry) -> dict[str, str]:

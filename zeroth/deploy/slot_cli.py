@@ -6,18 +6,24 @@ import json
 import os
 import sys
 from dataclasses import asdict
+from pathlib import Path
 
 import click
 from rich.console import Console
 
-from zeroth.deploy.booted import ROOT_DEVICE, Booted, booted
+from zeroth.deploy.booted import FOUND_OUT, ROOT_DEVICE, Booted, booted
 from zeroth.deploy.bootenv import BootState, read_boot_state
+from zeroth.deploy.dom0 import fit_dom0
 from zeroth.deploy.scrub import scrub as scrub_device
 from zeroth.errors import ExitCode, UserError
 from zeroth.progress import Stream
 from zeroth.sinks import sink_for
+from zeroth.spec.stored import load_spec
 
 __all__ = ["slot"]
+
+SPEC = Path("/var/lib/zeroth/hostspec.json")
+"""The settings of the running slot."""
 
 
 @click.group()
@@ -91,3 +97,24 @@ def scrub(*, as_json: bool) -> int:
         err=True,
     )
     return ExitCode.MACHINE
+
+
+@slot.command()
+@click.option("--json", "as_json", is_flag=True, help="As JSON.")
+def fit(*, as_json: bool) -> None:
+    """Give domain 0 the memory and processors of the host's settings, after a signed program started it.
+
+    Arguments of Xen are inside that program, and the same on every host. A unit runs this at each start. With Secure
+    Boot off Xen has the settings on its command line, and nothing is done.
+
+    \b
+    Examples:
+      zeroth slot fit
+      zeroth slot fit --json
+    """
+    commands = fit_dom0(load_spec(SPEC).dom0) if FOUND_OUT.is_file() else []
+    if as_json:
+        click.echo(json.dumps({"commands": commands}, indent=1))
+        return
+    for command in commands or [["nothing to do"]]:
+        click.echo(" ".join(command))

@@ -19,6 +19,7 @@ from zeroth.deploy.bootmenu import ENTRY, REPAIR, boot_entry, render_entries
 from zeroth.deploy.esp import Esp
 from zeroth.deploy.imagedefaults import ImageDefaults
 from zeroth.deploy.running import image_root
+from zeroth.deploy.signedboot import PROGRAM, SIGNATURE
 from zeroth.deploy.slots import write_slot
 from zeroth.deploy.slotstate import Pending, SlotState, remove_tree
 from zeroth.deploy.upgrade import UpgradePlan
@@ -114,8 +115,8 @@ class Upgrade:
             write_boot_state(self._esp, committed)
 
     def _unlist(self, step: Step) -> None:
-        # The entry first: without it the menu does not offer the slot, whatever else is there.
-        for name in (ENTRY, REPAIR):
+        # The entries first: without them the menus do not offer the slot, whatever else is there.
+        for name in (ENTRY, REPAIR, PROGRAM):
             self._esp.remove(f"{self._boot}/{name}")
         self.state.forget(self.plan.slot)
 
@@ -157,7 +158,9 @@ class Upgrade:
             self._esp.put(incoming, f"{self._boot}/{name}", payload.sha256)
         finally:
             incoming.unlink(missing_ok=True)
-        self._sums[name] = payload.sha256
+        # The signed program has a signature to be checked by.
+        if name not in (PROGRAM, SIGNATURE):
+            self._sums[name] = payload.sha256
 
     def _note(self, step: Step) -> None:
         """Before the entry: a slot that can be started has to know whose state it goes on with."""

@@ -41,6 +41,11 @@ class ProgramKey:
     certificate: x509.Certificate
 
     @property
+    def name(self) -> str:
+        """What the certificate calls its owner."""
+        return str(self.certificate.subject.get_attributes_for_oid(NameOID.COMMON_NAME)[0].value)
+
+    @property
     def fingerprint(self) -> str:
         """SHA-256 of the certificate, hexadecimal."""
         return self.certificate.fingerprint(hashes.SHA256()).hex()
@@ -127,6 +132,8 @@ def program_key(folder: Path, passphrase: Callable[[Path], Callable[[], bytes]])
         certificate = x509.load_pem_x509_certificate(read_limited(beside))
     except ValueError:
         raise UserError("this is not a certificate (PEM)", _AGAIN, where=str(beside)) from None
+    if not certificate.subject.get_attributes_for_oid(NameOID.COMMON_NAME):
+        raise UserError("this certificate has no common name", _AGAIN, where=str(beside))
     if certificate.public_key() != secret.public_key():
         raise UserError(f"this certificate is not that of {path.name}", "Keep both files of a set.", where=str(beside))
     return ProgramKey(secret, certificate)

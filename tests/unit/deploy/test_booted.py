@@ -28,6 +28,17 @@ def test_what_the_kernel_was_told(tmp_path: Path) -> None:
     assert booted(_cmdline(tmp_path, HOST)) == Booted("b", UUID, "ab", trial=True)
 
 
+def test_what_the_initrd_found_out_under_secure_boot(tmp_path: Path) -> None:
+    found = tmp_path / "booted"
+    cmdline = _cmdline(tmp_path, "zeroth.mode=host zeroth.disk=own zeroth.roothash=ab\n")
+    with pytest.raises(UserError, match="not started from a slot"):
+        booted(cmdline, found)
+    found.write_text(f"zeroth.slot=a zeroth.root=PARTUUID={UUID} \n")
+    assert booted(cmdline, found) == Booted("a", UUID, "ab", trial=False)
+    found.write_text(f"zeroth.slot=b zeroth.root=PARTUUID={UUID} zeroth.trial\n")
+    assert booted(cmdline, found) == Booted("b", UUID, "ab", trial=True)
+
+
 @pytest.mark.parametrize("text", ["", "zeroth.mode=install", "zeroth.mode=host zeroth.slot=c zeroth.root=PARTUUID=x",
                                   "zeroth.mode=host zeroth.slot=a zeroth.root=/dev/sda3"])  # fmt: skip
 def test_what_is_no_host(tmp_path: Path, text: str) -> None:

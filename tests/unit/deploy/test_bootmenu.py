@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from zeroth.deploy.bootmenu import BootEntry, boot_entry, grub_quote, render_boot_menu, render_entries
+from zeroth.deploy.bootmenu import BootEntry, boot_entry, grub_quote, render_boot_menu, render_entries, render_selector
 from zeroth.deploy.imagedefaults import ImageDefaults
 from zeroth.deploy.layout import InstallId, Part
 from zeroth.deploy.verity import RootTree
@@ -91,5 +91,32 @@ def test_grub_itself_accepts_it(tmp_path: Path, words: tuple[str, ...]) -> None:
     odd = BootEntry("b", "it's { 1", (*plain.xen, *words), (*plain.linux, *words), (*plain.bare_linux, *words))
     for text in (render_boot_menu(115200), *render_entries(plain).values(), *render_entries(odd).values()):
         path.write_text(text)
-        done = subprocess.run(["grub-script-check", path], capture_output=True, text=True, check=False)
-        assert done.returncode == 0, done.stderr
+        _check_script(path)
+
+
+@pytest.mark.parametrize("product", ["zeroth", "it's { 1", "$(x) ${y}"])
+def test_grub_accepts_the_signed_selector(tmp_path: Path, product: str) -> None:
+    path = tmp_path / "grub.cfg"
+    path.write_text(render_selector(product, "host.efi"))
+    _check_script(path)
+
+
+def test_the_signed_selector_believes_nothing_that_is_not_signed() -> None:
+    signed, plain = render_selector("zeroth", "host.efi").splitlines(), render_boot_menu(115200).splitlines()
+    # Files of the disk are read with Secure Boot off alone; the environment block tells names of slots, and no more.
+    locked = signed[signed.index("fi") :]
+    assert not [line for line in locked if line.split()[:1] in (["source"], ["configfile"], ["linux"], ["multiboot2"])]
+    assert [line.strip() for line in locked if "load_env" in line] == [
+        "load_env --skip-sig committed trial tries",
+        "load_env --skip-sig tries",
+    ]
+    assert [line for line in locked if "menuentry" in line and "--unrestricted" not in line] == []
+    # Both menus count tries by the same words.
+    begin, end = "set committed=a", 'if [ "$choice" = a ]; then set other=b; else set other=a; fi'
+    counting = [line.replace(" --skip-sig", "") for line in signed[signed.index(begin) : signed.index(end)]]
+    assert counting == plain[plain.index(begin) : plain.index(end)]
+
+
+def _check_script(path: Path) -> None:
+    done = subprocess.run(["grub-script-check", path], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr

@@ -17,15 +17,20 @@ MANIFEST = {
 }  # fmt: skip
 
 
-def make_medium(tmp_path: Path, name: str, tools: ToolsTree, answer: str = "", version: str = "257") -> Path:
+def make_medium(
+    tmp_path: Path, name: str, tools: ToolsTree, answer: str = "", version: str = "257", *, signed: bool = False
+) -> Path:
     """A small ISO image with all that a real one has, but for what boots.
 
     :param version: of the only package that its manifest names.
+    :param signed: it is for Secure Boot, as far as its files tell.
     """
     folder = tmp_path / name
     (folder / "work").mkdir(parents=True)
     files = {}
     contents = {file: file for file in ("vmlinuz", "initrd.img", "root.squashfs")}
+    if signed:
+        contents["host.efi"] = "host.efi"
     contents["manifest.json"] = json.dumps({**MANIFEST, "packages": {"systemd": {"version": version}}})
     for file, content in contents.items():
         path = folder / file

@@ -23,13 +23,14 @@ from images.index import PackageIndex, _explain
 from images.licences import Licences
 from images.log import BuildLog
 from images.manifest import describe, installed_packages
+from images.media import answer_name
 from images.menu import ARGUMENTS_SIZE, SERIAL, arguments_script, entries, kernel_arguments
 from images.meter import Meter, explained
 from images.packages import PackageList, read_list
 from images.pool import PackagePool
 from images.publish import _place, publish
 from images.render import render
-from images.steps import Steps, answer_name
+from images.steps import Steps
 from images.wheels import NOT_IN_DEBIAN, ROOMS, locked, room_sources
 from zeroth.cli import cli
 from zeroth.errors import ExitCode, UserError

@@ -109,6 +109,14 @@ def test_a_wrong_answer_is_not_embedded(medium: Path, tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == [answer]
 
 
+@pytest.mark.usefixtures("medium")
+def test_arguments_are_not_put_beside_a_signed_menu(tmp_path: Path, tools: ToolsTree) -> None:
+    signed = make_medium(tmp_path, "signed", tools, signed=True)
+    with pytest.raises(UserError, match="inside its signed menu"):
+        run("embed", signed, "--args", "quiet", "-o", tmp_path / "out.iso")
+    assert not (tmp_path / "out.iso").exists()
+
+
 @pytest.mark.parametrize("words", [[], ["--remove", "--args", "x", "-o", "y"], ["--args", "x"],
                                    ["--args", "x", "-o", "y", "--in-place"]])  # fmt: skip
 def test_what_is_meant_must_be_clear(medium: Path, words: list[str]) -> None:

@@ -13,7 +13,7 @@ from uuid import UUID, uuid4
 import pytest
 
 from installer.apply import Application, Places
-from installer.image import InstallImage, read_image
+from installer.image import ImageFile, InstallImage, SignedFiles, read_image
 from installer.plan import Action, ActionKind, AlreadyApplied, InstallPlan, Outcome, Refused
 from installer.planner import PlanRequest, plan_installation
 from tests.unit.installer.loopdisk import LoopDisk, loop_disk
@@ -29,6 +29,7 @@ from zeroth.progress import Step, Stream
 from zeroth.spec.model import HostSpec
 from zeroth.system.block import flush, mounted, partition_path
 from zeroth.system.facts import FirmwareFacts
+from zeroth.system.files import sha256_file
 from zeroth.system.size import GIB, MIB
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="loop devices and mounts need root")
@@ -100,10 +101,10 @@ def _check_installed(disk: LoopDisk, image: InstallImage) -> None:
     device = partition_path(disk.node, Part.SLOT_A)
     assert hashlib.sha256(_head(device, image.root.size)).hexdigest() == image.root.sha256
     esp = Esp(partition_path(disk.node, Part.ESP))
-    for file in image.boot:
+    for file in image.slot_files:
         assert esp.sha256(f"/zeroth/a/{file.name}") == file.sha256
-        assert f"{file.sha256}  {file.name}\n" in esp.read_text("/zeroth/a/SHA256SUMS")
-    loader = image.root.path.parent / "grubx64.efi"
+    assert esp.read_text("/zeroth/a/SHA256SUMS") == "".join(f"{file.sha256}  {file.name}\n" for file in image.boot)
+    loader = image.signed.selector.path if image.signed else image.root.path.parent / "grubx64.efi"
     assert esp.sha256("/EFI/BOOT/BOOTX64.EFI") == hashlib.sha256(loader.read_bytes()).hexdigest()
     for part, name in ((Part.SLOT_A, "root"), (Part.STATE, "state"), (Part.LOG, "log")):
         assert f"zeroth.{name}=PARTUUID={facts.partitions[part - 1].uuid} " in esp.read_text("/zeroth/a/entry.cfg")
@@ -142,6 +143,17 @@ def test_an_empty_disk(disk: LoopDisk, image: InstallImage) -> None:
 # Hooks have tests of their own.
 NOT_HERE = (ActionKind.WIPE, ActionKind.HOOK, ActionKind.BOOT_ENTRY, ActionKind.COMMIT)
 STEPS = [kind for kind in ActionKind if kind not in NOT_HERE]
+
+
+def test_a_medium_for_secure_boot(disk: LoopDisk, image: InstallImage) -> None:
+    folder = image.root.path.parent
+    files = []
+    for name in ("host.efi", "host.efi.sig", "selector.efi"):
+        (folder / name).write_bytes(name.encode() * 1000)
+        files.append(ImageFile(name, folder / name, len(name) * 1000, sha256_file(folder / name)))
+    signed = replace(image, signed=SignedFiles((files[0], files[1]), files[2]))
+    _run(_application(disk, signed))
+    _check_installed(disk, signed)
 
 
 @pytest.mark.parametrize("kind", STEPS)

@@ -29,6 +29,29 @@ def test_a_whole_medium(tmp_path: Path, prefix: str) -> None:
     verify_image(image)
 
 
+PROGRAMS = {"host.efi": b"program" * 100, "host.efi.sig": b"signature", "selector.efi": b"menu"}
+
+
+def test_a_medium_for_secure_boot(tmp_path: Path) -> None:
+    plain = read_image(make_medium(tmp_path / "plain"), NOWHERE)
+    assert plain.signed is None
+    medium = write_medium(tmp_path / "signed", {**FILES, **PROGRAMS}, "1.2.3")
+    image = read_image(medium, NOWHERE)
+    assert image.signed
+    assert [file.name for file in image.slot_files] == ["xen.gz", "vmlinuz", "initrd.img", "host.efi", "host.efi.sig"]
+    assert image.boot_size == plain.boot_size + 700 + 9
+    verify_image(image)
+    for name in PROGRAMS:
+        content = (medium / "zeroth" / name).read_bytes()
+        (medium / "zeroth" / name).write_bytes(content[:-1] + b"?")
+        with pytest.raises(UserError, match=f"{name} is damaged"):
+            verify_image(image)
+        (medium / "zeroth" / name).unlink()
+        with pytest.raises(UserError, match=f"{name} is missing"):
+            read_image(medium, NOWHERE)
+        (medium / "zeroth" / name).write_bytes(content)
+
+
 def test_the_copy_in_memory_is_preferred_and_checked(tmp_path: Path) -> None:
     copy = tmp_path / "copy"
     copy.write_bytes(b"other")

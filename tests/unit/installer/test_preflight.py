@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import io
+from dataclasses import replace
 from typing import Any
 
 import pytest
 from rich.console import Console
 
+from installer.image import SignedFiles
 from installer.plan import InstallPlan, Refused
 from installer.planner import plan_installation
 from installer.preflight import Check, Result
 from installer.show import show_outcome
 from tests.unit.installer.machines import NIC, disk, image, machine, request, spec
-from zeroth.spec.model import HostSpec
+from zeroth.spec.model import Dom0Spec, HostSpec
 from zeroth.system.facts import CpuFacts, Facts, FirmwareFacts
-from zeroth.system.size import GIB, MIB
+from zeroth.system.size import GIB, MIB, Size
 
 GOOD: dict[str, Any] = {"clock": "2026-11-22T10:00:00+00:00"}
 
@@ -78,6 +80,23 @@ def test_the_disk(fields: dict[str, Any], result: Result, words: str) -> None:
     (check,) = [check for check in _report(facts, spec("/dev/sda")) if check.name == "disk /dev/sda"]
     assert check.result is result
     assert words in check.message
+
+
+def test_secure_boot_with_a_medium_that_is_made_for_it() -> None:
+    facts = machine(disk(), **{**GOOD, "firmware": FirmwareFacts(kind="uefi", secure_boot=True)})
+    plain = image()
+    file = plain.boot[0]
+    signed = replace(plain, signed=SignedFiles((file, file), file))
+    for dom0, said in (
+        (Dom0Spec(memory=Size(2 * GIB)), []),
+        (Dom0Spec(xen_append=("sched=credit",), serial=None), ["dom0.xen_append, dom0.serial"]),
+    ):
+        outcome = plan_installation(facts, request(spec(dom0=dom0), with_image=signed))
+        assert isinstance(outcome, InstallPlan)
+        checks = {check.name: check for check in outcome.checks}
+        assert (checks["firmware"].result, checks["firmware"].message) == (Result.PASS, "UEFI, Secure Boot on")
+        assert len(outcome.reservations) == len(said)
+        assert all(words in reservation for words, reservation in zip(said, outcome.reservations, strict=True))
 
 
 def test_consent_is_seen() -> None:
