@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from zeroth import __version__
-from zeroth.deploy.booted import Booted, booted
+from zeroth.deploy.booted import FOUND_OUT, Booted, booted
 from zeroth.deploy.bootenv import read_boot_state
 from zeroth.deploy.bootmenu import ENTRY
 from zeroth.deploy.esp import Esp
@@ -84,6 +84,7 @@ def _host(
         room=device_size(target),
         state_free=shutil.disk_usage(state.root).free,
         state_used=_used(state.folder(slot)),
+        signed=FOUND_OUT.is_file(),
     )
 
 

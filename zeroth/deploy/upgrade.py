@@ -8,6 +8,7 @@ from pathlib import Path
 
 from zeroth.deploy.bootenv import BootState
 from zeroth.deploy.layout import InstallId, Part
+from zeroth.deploy.signedboot import PROGRAM
 from zeroth.deploy.slotstate import Slot, other_slot
 from zeroth.deploy.zup_header import Header, Kind
 from zeroth.errors import ExitCode, UserError
@@ -37,6 +38,7 @@ class RunningHost:
     :ivar room: bytes that it holds.
     :ivar state_free: bytes that are free on the state partition.
     :ivar state_used: bytes of the running slot's state, which is copied.
+    :ivar signed: it was started by a signed program, under Secure Boot.
     """
 
     slot: Slot
@@ -53,6 +55,7 @@ class RunningHost:
     room: int
     state_free: int
     state_used: int
+    signed: bool = False
 
 
 @dataclass(frozen=True)
@@ -154,5 +157,7 @@ def _what_comes(host: RunningHost, header: Header) -> Sequence[str]:
         )
     names = [payload.name.lower() for payload in header.payloads if payload.kind is Kind.BOOT]
     problems += [f"the file holds no {name}" for name in NEEDED if name not in names]
+    if host.signed and PROGRAM not in names:
+        problems.append(f"Secure Boot is on, and the file holds no {PROGRAM}: it was built without --secure-boot")
     problems += [f"the file holds {name}, which is the host's own" for name in names if name in _OURS]
     return problems

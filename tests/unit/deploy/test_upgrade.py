@@ -17,6 +17,7 @@ from zeroth.deploy.slotstate import Pending
 from zeroth.deploy.upgrade import is_older, plan_upgrade
 from zeroth.deploy.upgrade_status import upgrade_status
 from zeroth.deploy.zup import Damaged
+from zeroth.deploy.zup_header import Kind
 from zeroth.errors import UserError
 from zeroth.system.run import run as run_command
 
@@ -67,6 +68,14 @@ def test_all_reasons_are_told_at_once() -> None:
         "holds no xen.gz", "holds no initrd.img", "holds entry.cfg", "older version",
     ):  # fmt: skip
         assert reason in refused.value.message
+
+
+def test_a_host_with_secure_boot_takes_signed_programs_alone() -> None:
+    signed = {**CONTENT, "host.efi": (Kind.BOOT, b"program"), "host.efi.sig": (Kind.BOOT, b"signature")}
+    host = replace(HOST, signed=True)
+    with pytest.raises(UserError, match=r"Secure Boot is on, and the file holds no host.efi"):
+        plan_upgrade(host, HEADER)
+    assert plan_upgrade(host, header("1.2.0", signed)) is not None
 
 
 def test_a_slot_that_somebody_chose_in_the_menu_is_not_upgraded() -> None:
