@@ -16,6 +16,7 @@ from typing import Literal
 
 from installer.chroot import installed_system
 from installer.hooks import HookRunner
+from installer.hostkeys import HostKey, host_keys, make_host_keys
 from installer.image import EFI_LOADER, InstallImage
 from installer.plan import Action, ActionKind, InstallPlan
 from zeroth.deploy.bootenv import BootState, make_boot_state
@@ -70,6 +71,7 @@ class Application:
         self.hooks = hooks or HookRunner(spec)
         self.journal = Journal()
         self.reservations: list[str] = []
+        self.host_keys: tuple[HostKey, ...] = ()
         self._image: InstallImage = plan.image
         self._disk = Path(plan.disk.path)
         self._mounts = ExitStack()
@@ -135,6 +137,7 @@ class Application:
         if not self._folders:
             # Going on after an interruption: the journal is there already.
             self._open_journal()
+        self.host_keys = host_keys(self._folder(Part.STATE) / _SLOT / "etc" / "upper")
         self._mark("finishing")
 
     def _commit(self, action: Action, step: Step) -> None:
@@ -184,6 +187,7 @@ class Application:
             "root_sha256": self._image.root.sha256,
         }
         atomic_write(state / "install" / "applied.json", json.dumps(applied, indent=2) + "\n")
+        make_host_keys(state / _SLOT / "etc" / "upper")
         # What finds no place of its own later, and so must be there with the right mode: logs.
         (self._folder(Part.LOG) / "zeroth").mkdir(mode=0o750, exist_ok=True)
 

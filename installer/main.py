@@ -15,11 +15,13 @@ from rich.console import Console
 from installer.apply import Application, Places, check_before
 from installer.ending import Ended
 from installer.hooks import HOOKS, HookRunner
+from installer.hostkeys import HostKey
 from installer.image import InstallImage, read_image, verify_image
 from installer.links import raise_links
 from installer.online import OnlineFetch, go_online, wait_online
 from installer.plan import AlreadyApplied, InstallPlan, Outcome, Refused
 from installer.planner import PlanRequest, plan_installation
+from installer.report import Reporter
 from installer.show import WIDTH, show_outcome
 from zeroth.deploy.layout import InstallId, Part
 from zeroth.errors import ExitCode, UserError
@@ -30,7 +32,7 @@ from zeroth.sinks import PlainSink, log_file
 from zeroth.spec.answer import AnswerText
 from zeroth.spec.embedded import Embedded, embedded_in
 from zeroth.spec.load import load_answer
-from zeroth.spec.model import EndAction, HostSpec, OnFailure, Stage
+from zeroth.spec.model import EndAction, HostSpec, NotifySpec, OnFailure, Stage
 from zeroth.spec.secrets import secret_values
 from zeroth.spec.sources import ANSWER_LABEL, MEDIUM, find_answer
 from zeroth.spec.volumes import LiveVolumes
@@ -43,6 +45,9 @@ __all__ = ["LOG", "Report", "Session"]
 
 LOG = Path("/run/zeroth/install.log")
 _PATIENCE = 20.0
+_REPORTS = 30.0  # seconds that the end of the installation waits for those who are told
+_HURRY = 3.0
+_TAIL = 100  # lines of the log that go with a failure
 _NO_ANSWER = UserError(
     "no answer was found",
     f"Put the answer file (answer.ks, answer.yaml or answer.json) on a volume labelled {ANSWER_LABEL}, or name it on\n"
@@ -111,6 +116,8 @@ class Session:
     hooks: Path = HOOKS
     redact: Redactor = field(default_factory=Redactor)
     _hooks: HookRunner | None = None
+    _host_keys: tuple[HostKey, ...] = ()
+    _reporter: Reporter = field(default_factory=Reporter)
     _spec: HostSpec | None = None
     _begun: InstallPlan | None = None
 
@@ -119,8 +126,18 @@ class Session:
         with log_file(self.log) as log:
             sinks = [log, *(PlainSink(output) for output in self.outputs)]
             stream = Stream(RedactedSink(sink, self.redact) for sink in sinks)
-            report = self._guarded(stream)
+            try:
+                report = self._guarded(stream)
+            except BaseException:
+                # Interrupted: said, but not waited for.
+                self._tell_failure("it was interrupted", "")
+                self._reporter.close(_HURRY)
+                raise
         report = replace(report, reason=self.redact(report.reason))
+        if not self._reporter.idle:
+            self._say(f"Waiting up to {_REPORTS:g} s for the last reports to be delivered.")
+        undelivered = self._reporter.close(_REPORTS)
+        report = replace(report, reservations=(*report.reservations, *undelivered))
         for reservation in report.reservations:
             self._say(f"Note: {reservation}")
         self._keep_log()
@@ -128,28 +145,37 @@ class Session:
         return report
 
     def _guarded(self, stream: Stream) -> Report:
+        hint = ""
         try:
             with stream.step("Install zeroth") as step:
-                report = self._install(step)
+                report = self._install(step, stream)
         except UserError as error:
+            hint = error.hint
             self._say(f"error: {error}" + (f"\nhint:  {error.hint}" if error.hint else ""))
             report = Report(Ended.FAILED, _one_line(error.message), failure=error.code)
         except Exception as error:  # noqa: BLE001 - a defect of ours must not leave a dead screen
             self._say(traceback.format_exc())
             reason = f"a defect of the installer: {_one_line(str(error) or type(error).__name__)}"
             report = Report(Ended.FAILED, reason, failure=ExitCode.BUG)
-        if report.ended is Ended.FAILED:
-            self._on_error(report, stream)
+        match report.ended:
+            case Ended.FINISHED:
+                self._reporter.succeeded(self._host_keys, report.reservations)
+            case Ended.NOTHING_TO_DO:
+                self._reporter.nothing_to_do(report.reason)
+            case Ended.FAILED:
+                self._tell_failure(report.reason, hint)
+                self._on_error(report, stream)
         if self._spec is None:
             return report
         return replace(report, end_action=self._spec.end_action, on_failure=self._spec.on_failure)
 
-    def _install(self, step: Step) -> Report:
+    def _install(self, step: Step, stream: Stream) -> Report:
         with step.step("Find the answer") as finding:
             embedded = embedded_in(self.medium)
             answer = self._find_answer(embedded, finding)
             self._spec = spec = embedded.with_keys(load_answer(answer))
             self.redact.learn({*secret_values(spec), embedded.token})
+        self._begin_reports(spec, embedded.authorities, stream)
         hooks = self._hooks = HookRunner(
             spec, embedded.authorities, self._online, folder=self.hooks, redact=self.redact
         )
@@ -178,13 +204,30 @@ class Session:
         self._begun = outcome
         with step.step("Write to the disk", total=len(outcome.actions)) as writing:
             reservations = application.run(writing)
-        return Report(Ended.FINISHED, reservations=(*outcome.reservations, *told, *reservations))
+        reservations = (*outcome.reservations, *told, *reservations)
+        self._host_keys = application.host_keys
+        return Report(Ended.FINISHED, reservations=reservations)
+
+    def _tell_failure(self, reason: str, hint: str) -> None:
+        lines = self.log.read_text(encoding="utf-8", errors="replace").splitlines()[-_TAIL:]
+        self._reporter.failed(self.redact(reason), self.redact(hint), lines)
 
     def _on_error(self, report: Report, stream: Stream) -> None:
         if self._hooks is None or not any(hook.stage is Stage.ONERROR for hook in self._hooks.spec.hooks):
             return
         with stream.step("After the failure") as step:
             self._hooks.on_error(self.redact(report.reason), step)
+
+    def _begin_reports(self, spec: HostSpec, authorities: str, stream: Stream) -> None:
+        if spec.notify == NotifySpec():
+            return
+        try:
+            self.network()
+        except (UserError, OSError) as error:
+            self._say(f"The network cannot be brought up ({_one_line(str(error))}): nobody may be told.")
+        self._reporter = Reporter(spec, authorities)
+        self._reporter.begin(self.machine.facts())
+        stream.add(RedactedSink(self._reporter, self.redact))
 
     def _online(self) -> None:
         self.network()

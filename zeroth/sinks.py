@@ -13,7 +13,7 @@ from rich.progress import BarColumn, Progress, SpinnerColumn, TaskID, TextColumn
 
 from zeroth.progress import Event, EventKind, Sink
 
-__all__ = ["JsonSink", "PlainSink", "TerminalSink", "Timings", "log_file", "sink_for"]
+__all__ = ["JsonSink", "PlainSink", "TerminalSink", "Timings", "line_of", "log_file", "sink_for"]
 
 
 class JsonSink:
@@ -44,7 +44,7 @@ class PlainSink:
                 return
             self._last_percent[event.path] = percent
         stamp = f"{event.time} " if self._timestamps else ""
-        self._out.write(f"{stamp}{'  ' * (len(event.path) - 1)}{_line(event)}\n")
+        self._out.write(f"{stamp}{'  ' * (len(event.path) - 1)}{line_of(event)}\n")
         self._out.flush()
 
 
@@ -72,13 +72,13 @@ class TerminalSink:
             if task is not None:
                 self._bars.update(task, total=1.0, completed=fraction, percent=f"{fraction:4.0%}")
         elif event.kind in (EventKind.LOG, EventKind.SKIP):
-            self._bars.console.print(f"[dim]{indent}{_line(event)}[/]", highlight=False)
+            self._bars.console.print(f"[dim]{indent}{line_of(event)}[/]", highlight=False)
         else:
             task = self._tasks.pop(event.path, None)
             if task is not None:
                 self._bars.remove_task(task)
             style = "green" if event.kind is EventKind.DONE else "bold red"
-            self._bars.console.print(f"{indent}[{style}]{_line(event)}[/]", highlight=False)
+            self._bars.console.print(f"{indent}[{style}]{line_of(event)}[/]", highlight=False)
             if not self._tasks:
                 self._bars.stop()
 
@@ -110,7 +110,8 @@ def log_file(path: Path) -> Iterator[PlainSink]:
         yield PlainSink(out, timestamps=True)
 
 
-def _line(event: Event) -> str:
+def line_of(event: Event) -> str:
+    """An event in words, one line."""
     name = event.path[-1]
     took = f" ({event.seconds:.1f} s)" if event.seconds is not None else ""
     match event.kind:

@@ -73,9 +73,6 @@ def _management(network: ManagementNetwork) -> Iterator[Gap]:
 def _installer(spec: HostSpec) -> Iterator[Gap]:
     if spec.mode is not RunMode.INSTALL:
         yield Gap(("mode",), "an upgrade", refused=True)
-    for name in ("webhooks", "syslog"):
-        if getattr(spec.notify, name):
-            yield Gap(("notify", name), "telling others how the installation goes")
 
 
 def _host(spec: HostSpec) -> Iterator[Gap]:

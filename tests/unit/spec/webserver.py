@@ -20,7 +20,7 @@ from cryptography.hazmat.primitives.serialization import Encoding
 
 from zeroth.spec.fetch.pins import Pin
 
-__all__ = ["ANSWER", "SIGNATURE", "Authority", "Credentials", "WebServer", "web_server"]
+__all__ = ["ANSWER", "SIGNATURE", "Authority", "Credentials", "WebServer", "serving", "web_server"]
 
 ANSWER = b"reboot\n"
 SIGNATURE = b"untrusted comment: x\n"
@@ -101,19 +101,26 @@ def web_server(credentials: Credentials | None = None) -> Iterator[WebServer]:
         web = state
 
     with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as running:
-        running.daemon_threads = True
-        if credentials:
-            context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-            context.load_cert_chain(credentials.path)
-            running.socket = context.wrap_socket(running.socket, server_side=True)
         state.port = running.server_port
-        thread = threading.Thread(target=running.serve_forever, kwargs={"poll_interval": 0.05})
-        thread.start()
-        try:
+        with serving(running, credentials):
             yield state
-        finally:
-            running.shutdown()
-            thread.join()
+
+
+@contextmanager
+def serving(running: ThreadingHTTPServer, credentials: Credentials | None) -> Iterator[None]:
+    """It answers for the time of the block, with TLS when there is a certificate."""
+    running.daemon_threads = True
+    if credentials:
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(credentials.path)
+        running.socket = context.wrap_socket(running.socket, server_side=True)
+    thread = threading.Thread(target=running.serve_forever, kwargs={"poll_interval": 0.05})
+    thread.start()
+    try:
+        yield
+    finally:
+        running.shutdown()
+        thread.join()
 
 
 class _Handler(BaseHTTPRequestHandler):

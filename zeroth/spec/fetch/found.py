@@ -36,14 +36,17 @@ def is_address(place: str) -> bool:
     return place.partition("://")[0] in NETWORK_SCHEMES and "://" in place
 
 
-def failed(shown: str, reason: str, hint: str = "") -> UserError:
-    """An address that will not give an answer, however often it is tried."""
-    return UserError(_message(shown, reason), hint or _HINT, code=ExitCode.MACHINE)
+def failed(shown: str, reason: str, hint: str = "", *, verb: str = "fetch") -> UserError:
+    """An address that will not give an answer, however often it is tried.
+
+    :param verb: what cannot be done with it.
+    """
+    return UserError(f"cannot {verb} {shown}: {reason}", hint or _HINT, code=ExitCode.MACHINE)
 
 
-def unreachable(shown: str, reason: str, hint: str = "") -> Unreachable:
-    """An address that gave none this time."""
-    return Unreachable(_message(shown, reason), hint or _HINT, code=ExitCode.MACHINE)
+def unreachable(shown: str, reason: str, hint: str = "", *, verb: str = "fetch") -> Unreachable:
+    """An address that gave none this time; ``verb`` as for :func:`failed`."""
+    return Unreachable(f"cannot {verb} {shown}: {reason}", hint or _HINT, code=ExitCode.MACHINE)
 
 
 def without_password(url: str) -> str:
@@ -54,7 +57,3 @@ def without_password(url: str) -> str:
 
 
 _HINT = "Check the address, and that this machine's network reaches the server."
-
-
-def _message(shown: str, reason: str) -> str:
-    return f"cannot fetch {shown}: {reason}"

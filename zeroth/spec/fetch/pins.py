@@ -23,7 +23,7 @@ from urllib3.connectionpool import HTTPSConnectionPool
 
 from zeroth.errors import UserError
 
-__all__ = ["Pin", "PinnedAdapter", "WrongKey", "parse_pins"]
+__all__ = ["CertificatePin", "Pin", "PinnedAdapter", "WrongKey", "parse_pins"]
 
 _PREFIX = "sha256//"
 
@@ -47,8 +47,23 @@ class Pin:
         return cls(hashlib.sha256(key.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)).digest())
 
 
+@dataclass(frozen=True)
+class CertificatePin:
+    """The SHA-256 of a whole certificate, as ``openssl x509 -fingerprint`` shows it."""
+
+    digest: bytes
+
+    def __str__(self) -> str:
+        return self.digest.hex()
+
+    @classmethod
+    def of(cls, certificate: bytes) -> CertificatePin:
+        """The pin of a certificate (DER)."""
+        return cls(hashlib.sha256(certificate).digest())
+
+
 class WrongKey(ssl.SSLError):
-    """The server has another key than the one that it is to be known by."""
+    """The server has another key, or certificate, than the one that it is to be known by."""
 
 
 def parse_pins(text: str) -> tuple[Pin, ...]:
@@ -75,7 +90,7 @@ def _pin(text: str) -> Pin:
 class PinnedAdapter(HTTPAdapter):
     """Transport for servers that are known by their keys; nothing else of a certificate counts, its dates neither."""
 
-    def __init__(self, pins: Sequence[Pin], **more: Any) -> None:  # noqa: ANN401 - handed on
+    def __init__(self, pins: Sequence[Pin | CertificatePin], **more: Any) -> None:  # noqa: ANN401 - handed on
         self._pool = _pool(frozenset(pins))
         super().__init__(**more)
 
@@ -89,16 +104,19 @@ class PinnedAdapter(HTTPAdapter):
         return super().send(request, *arguments, **{**more, "verify": False})
 
 
-def _pool(pins: Collection[Pin]) -> type[HTTPSConnectionPool]:
+def _pool(pins: Collection[Pin | CertificatePin]) -> type[HTTPSConnectionPool]:
     class Pinned(HTTPSConnection):
         def connect(self) -> None:
             """Before a byte of the request, with its token, is sent."""
             super().connect()
             sock: Any = self.sock
-            found = Pin.of(sock.getpeercert(binary_form=True))
-            if found not in pins:
+            certificate = sock.getpeercert(binary_form=True)
+            key, whole = Pin.of(certificate), CertificatePin.of(certificate)
+            if key not in pins and whole not in pins:
                 self.close()
-                raise WrongKey(f"its key is {found}, which is not the one that it is to be known by")
+                by_key = any(isinstance(pin, Pin) for pin in pins)
+                found = f"key is {key}" if by_key else f"certificate is {whole}"
+                raise WrongKey(f"its {found}, which is not the one that it is to be known by")
             self.is_verified = True
 
     class PinnedPool(HTTPSConnectionPool):

@@ -22,16 +22,16 @@ from zeroth.errors import UserError
 from zeroth.keys.signing import SIGNATURE_BEGINS, SIGNATURE_LIMIT, SIGNATURE_SUFFIX
 from zeroth.spec.answer import ENDINGS, SIZE_LIMIT
 from zeroth.spec.fetch.found import Found, failed, unreachable, without_password
-from zeroth.spec.fetch.pins import Pin, PinnedAdapter, WrongKey
+from zeroth.spec.fetch.pins import CertificatePin, Pin, PinnedAdapter, WrongKey
 
-__all__ = ["Trust", "fetch_web"]
+__all__ = ["BUSY", "Trust", "explained", "fetch_web", "trusting"]
 
 _TIMEOUT = (10.0, 30.0)  # seconds to connect, and between two pieces
 _LONGEST = 120.0  # seconds for a body: an answer is a page or two
 _CHUNK = 1 << 16
 _MOST_REDIRECTIONS = 5
 _AS_IN = "As in https://server.example.com/host1.ks"
-_BUSY = (408, 425, 429, 500, 502, 503, 504)
+BUSY = (408, 425, 429, 500, 502, 503, 504)
 # What an address that has no ending holds; text/plain is what servers say of kickstart files.
 _ENDING_OF = {
     "application/json": ".json", "application/yaml": ".yaml", "application/x-yaml": ".yaml", "text/yaml": ".yaml",
@@ -51,12 +51,12 @@ class Trust:
     """By what a server is known, and what it is told.
 
     :ivar authorities: certificates in PEM, besides the usual ones.
-    :ivar pins: keys that it may have; where there are any, authorities and dates do not count.
+    :ivar pins: keys or certificates that it may have; where there are any, authorities and dates do not count.
     :ivar token: sent as bearer token, by https only, and to no other server that the first one leads to.
     """
 
     authorities: str = ""
-    pins: tuple[Pin, ...] = ()
+    pins: tuple[Pin | CertificatePin, ...] = ()
     token: str = field(default="", repr=False)
 
 
@@ -83,7 +83,7 @@ def fetch_web(
     :raises UserError: it cannot be had.
     """
     where, shown = _split(url)
-    with requests.Session() as client, _trusting(client, trust):
+    with requests.Session() as client, trusting(client, trust):
         # No proxies or .netrc of whoever runs this.
         client.trust_env = False
         # A packed answer could unpack to anything.
@@ -111,7 +111,7 @@ def _split(url: str) -> tuple[SplitResult, str]:
 
 
 @contextmanager
-def _trusting(client: requests.Session, trust: Trust) -> Iterator[None]:
+def trusting(client: requests.Session, trust: Trust) -> Iterator[None]:
     """For the time of the block, the client knows servers as it shall."""
     if trust.pins:
         client.mount("https://", PinnedAdapter(trust.pins))
@@ -143,22 +143,35 @@ def _get(
     request = requests.Request("GET", urlunsplit(where))
     if trust.token and where.scheme == "https":
         request.headers["Authorization"] = f"Bearer {trust.token}"
-    try:
+    with explained(shown):
         first = client.send(client.prepare_request(request), timeout=_TIMEOUT, stream=True, allow_redirects=False)
         with _followed(client, first, where.scheme) as response:
             if may_be_missing and response.status_code in (403, 404, 410):
                 return b"", ""
-            if response.status_code in _BUSY:
+            if response.status_code in BUSY:
                 raise unreachable(shown, f"the server answered {response.status_code} {response.reason}")
             if response.status_code != requests.codes.ok:
                 raise failed(shown, f"the server answered {response.status_code} {response.reason}")
             return _body(response, shown, limit, longest), _name(where, response)
+
+
+@contextmanager
+def explained(shown: str, verb: str = "fetch") -> Iterator[None]:
+    """For the time of the block, what goes wrong with an address is said in words.
+
+    :param shown: the address, without secrets.
+    :param verb: what is done with it.
+    :raises Unreachable: it may go better later.
+    :raises UserError: it will not.
+    """
+    try:
+        yield
     except requests.exceptions.SSLError as error:
-        raise _distrusted(shown, error) from None
+        raise _distrusted(shown, error, verb) from None
     except (requests.exceptions.InvalidURL, requests.exceptions.InvalidHeader) as error:
-        raise failed(shown, _reason(error)) from None
+        raise failed(shown, _reason(error), verb=verb) from None
     except (requests.exceptions.RequestException, urllib3.exceptions.HTTPError, OSError) as error:
-        raise unreachable(shown, _reason(error)) from None
+        raise unreachable(shown, _reason(error), verb=verb) from None
 
 
 def _followed(client: requests.Session, response: requests.Response, scheme: str) -> requests.Response:
@@ -203,20 +216,23 @@ def _name(where: SplitResult, response: requests.Response) -> str:
     return name + _ENDING_OF.get(header.get_content_type() if response.headers.get("Content-Type") else "", "")
 
 
-def _distrusted(shown: str, error: Exception) -> UserError:
+def _distrusted(shown: str, error: Exception, verb: str) -> UserError:
     cause = _cause(error)
     if isinstance(cause, WrongKey):
         return failed(
-            shown, str(cause.args[-1]), "Is it the right server? Its key may have been changed: see the pin."
+            shown,
+            str(cause.args[-1]),
+            "Is it the right server? Its key may have been changed: see the pin.",
+            verb=verb,
         )
     if isinstance(cause, ssl.SSLCertVerificationError):
         hint = _TRUST_HINT
         if cause.verify_code in _DATES:
             hint = f"This machine's clock says {time.strftime('%Y-%m-%d %H:%M', time.gmtime())} UTC. {_TRUST_HINT}"
-        return failed(shown, f"the server's certificate does not verify ({_reason(error)})", hint)
+        return failed(shown, f"the server's certificate does not verify ({_reason(error)})", hint, verb=verb)
     if isinstance(cause, ssl.SSLError):
-        return failed(shown, f"the server does not speak TLS as it should ({_reason(error)})", _TRUST_HINT)
-    return unreachable(shown, _reason(error))
+        return failed(shown, f"the server does not speak TLS as it should ({_reason(error)})", _TRUST_HINT, verb=verb)
+    return unreachable(shown, _reason(error), verb=verb)
 
 
 def _cause(error: BaseException) -> BaseException:
