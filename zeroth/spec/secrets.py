@@ -16,7 +16,7 @@ from typing import Any, TypeVar
 from zeroth.errors import ExitCode, UserError
 from zeroth.spec.model import HIDDEN, REVEALED, SECRET_NAMES, HostSpec, RootLogin, UserSpec
 
-__all__ = ["hash_password", "redacted", "secret_values", "verify_password", "without_plain_password"]
+__all__ = ["hash_password", "redacted", "secret_values", "secrets_in", "verify_password", "without_plain_password"]
 
 _YESCRYPT = b"$y$"
 _OUTPUT_SIZE = 384  # CRYPT_OUTPUT_SIZE and CRYPT_GENSALT_OUTPUT_SIZE are no larger
@@ -69,18 +69,22 @@ def redacted(spec: HostSpec) -> dict[str, Any]:
 
 def secret_values(spec: HostSpec) -> frozenset[str]:
     """Every secret of a HostSpec, in plain: what must stand in no log."""
-    return frozenset(_secrets("", spec.model_dump(mode="json", context=REVEALED)))
+    return frozenset(secrets_in(spec.model_dump(mode="json", context=REVEALED)))
 
 
-def _secrets(name: str, value: Any) -> Iterator[str]:  # noqa: ANN401 - JSON
-    if isinstance(value, dict):
-        for inner, item in value.items():
-            yield from _secrets(inner, item)
-    elif isinstance(value, list):
-        for item in value:
-            yield from _secrets(name, item)
-    elif name in SECRET_NAMES and isinstance(value, str):
-        yield value
+def secrets_in(data: Any, name: str = "") -> Iterator[str]:  # noqa: ANN401 - JSON
+    """The secrets in plain data of a HostSpec.
+
+    :param name: of the field that the data is of.
+    """
+    if isinstance(data, dict):
+        for inner, item in data.items():
+            yield from secrets_in(item, inner)
+    elif isinstance(data, list):
+        for item in data:
+            yield from secrets_in(item, name)
+    elif name in SECRET_NAMES and isinstance(data, str):
+        yield data
 
 
 def _hidden(name: str, value: Any) -> Any:  # noqa: ANN401 - JSON
