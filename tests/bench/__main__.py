@@ -14,11 +14,12 @@ from tests.bench.figures import Figures, as_json, print_figures
 from tests.bench.hosts import host_figures
 from tests.bench.lint import lint_figures
 from tests.bench.peers import peer_figures
+from tests.bench.rootfs import rootfs_figures
 from tests.bench.size import size_figures
 from tests.lab.needs import prepare
 from zeroth.cli import run_command
 
-PARTS = ("lint", "build", "peers", "size", "host")
+PARTS = ("lint", "build", "peers", "rootfs", "size", "host")
 
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})
@@ -43,6 +44,8 @@ def bench(parts: Sequence[str], json_: bool) -> None:
             found += build_figures(lambda text: aside.print(text, highlight=False))
         elif part == "peers":
             found += peer_figures(lambda text: aside.print(text, highlight=False))
+        elif part == "rootfs":
+            found += rootfs_figures(lambda text: aside.print(text, highlight=False))
         elif part == "size":
             found += size_figures()
         else:

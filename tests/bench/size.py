@@ -14,7 +14,7 @@ from tests.lab.paths import ISO
 from zeroth.errors import UserError
 from zeroth.system.size import MIB
 
-__all__ = ["package_sizes", "size_figures"]
+__all__ = ["built_tree", "package_sizes", "size_figures"]
 
 LARGEST = 10
 
@@ -29,7 +29,7 @@ def size_figures() -> list[Figures]:
     netboot = ISO.parent / "netboot"
     parts = [(path.name, path.stat().st_size / MIB) for path in sorted(netboot.iterdir()) if path.is_file()]
     rows = [("the ISO", ISO.stat().st_size / MIB), *sorted(parts, key=lambda part: -part[1])]
-    found = sorted(package_sizes(_tree()).items(), key=lambda item: -item[1])
+    found = sorted(package_sizes(built_tree()).items(), key=lambda item: -item[1])
     largest = [(name, size / MIB) for name, size in found[:LARGEST]]
     total = sum(size for _, size in found) / MIB
     return [
@@ -55,7 +55,11 @@ def package_sizes(tree: Path) -> dict[str, int]:
     return found
 
 
-def _tree() -> Path:
+def built_tree() -> Path:
+    """The finished tree of the image in ``dist/``, or the newest that there is.
+
+    :raises UserError: when none is left.
+    """
     config = BuildConfig(checkout(), firmware=True)
     store = Store(config.cache)
     for item in planned(config):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,6 +11,7 @@ from tests.lab.answers import TARGET, answer
 from tests.lab.host import Host
 from tests.lab.machine import Disk, Firmware, Machine
 from tests.lab.paths import ISO
+from tests.lab.serial import SerialTimeout
 from tests.lab.stage import Stage, expect
 from zeroth.system.size import GIB, Size
 
@@ -119,7 +121,12 @@ def choose(stage: Stage, machine: Machine, hotkey: str, name: str) -> Host:
 
 def shell(host: Host) -> None:
     """Wait until a shell on the serial console takes commands."""
-    host.wait_for(r"[#$] $", 600)
+    for _ in range(30):
+        with suppress(SerialTimeout):
+            host.wait_for(r"[#$] $", 20)
+            break
+        # Somebody else wrote behind its prompt; it gives another.
+        host.serial.send("\n")
     # Echoed words must not look like the answer.
     host.serial.send("echo rea''dy\n")
     host.wait_for("^ready", 60)
