@@ -148,6 +148,15 @@ def test_a_refusal_is_told_with_its_hint(tmp_path: Path, image: InstallImage) ->
         assert "is not empty" in _check_order(server, "FAILED")[-1]["cause"]
 
 
+def test_an_interruption_is_told_too(tmp_path: Path, image: InstallImage) -> None:
+    with receiver() as server:
+        script = "kill -INT $PPID; sleep 600"
+        session = _session(tmp_path, disk(), image, _webhook(server.url), hooks=[{"stage": "pre", "script": script}])
+        with pytest.raises(KeyboardInterrupt):
+            session.run()
+        assert _check_order(server, "FAILED")[-1]["cause"] == "it was interrupted"
+
+
 def test_a_server_that_comes_late_gets_everything(tmp_path: Path) -> None:
     port = free_port()
     host = spec(notify={"webhooks": [_webhook(f"http://127.0.0.1:{port}/told")]})
