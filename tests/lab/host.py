@@ -65,7 +65,7 @@ class Host:
         words = command_line(
             machine,
             self.forwards,
-            firmware=tools().code,
+            firmware=tools().secure_code if machine.secure_boot else tools().code,
             sockets=sockets,
             serial_log=self.serial.log,
             incoming=incoming,

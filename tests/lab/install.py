@@ -17,6 +17,7 @@ from zeroth.system.size import GIB, Size
 
 __all__ = [
     "BOOT_PROBLEMS",
+    "BOOT_SECONDS",
     "DISK_SIZE",
     "FAILED",
     "FINISHED",

@@ -49,6 +49,7 @@ class Machine:
     """A machine that can be started.
 
     :ivar variables: a qcow2 copy of OVMF's variables, for UEFI.
+    :ivar secure_boot: OVMF checks what it starts against the keys in its variables, and guards those.
     :ivar cd: an ISO in the drive, and its place in the boot order.
     :ivar mac: of the one NIC, on QEMU's user-mode network, which lets nothing out of this machine.
     :ivar ports: TCP ports of the machine that get a port on 127.0.0.1.
@@ -69,6 +70,7 @@ class Machine:
     ports: tuple[int, ...] = _ANSWERS_TO
     services: tuple[tuple[str, int], ...] = ()
     stops_at_reset: bool = True
+    secure_boot: bool = False
     extra: tuple[str, ...] = field(default=())
 
 
@@ -104,6 +106,9 @@ def command_line(
     ]  # fmt: skip
     if machine.firmware is Firmware.UEFI:
         words += _flash(machine, firmware)
+    if machine.secure_boot:
+        # Variables are written in system management mode alone.
+        words += ["-global", "driver=cfi.pflash01,property=secure,value=on"]
     if machine.cd is not None:
         words += _cd(machine.cd, machine.cd_boot)
     for disk in machine.disks:
@@ -117,7 +122,8 @@ def command_line(
 
 
 def _machine(machine: Machine) -> str:
-    return "q35,pflash0=code,pflash1=variables" if machine.firmware is Firmware.UEFI else "q35"
+    flash = ",pflash0=code,pflash1=variables" if machine.firmware is Firmware.UEFI else ""
+    return f"q35{flash}{',smm=on' if machine.secure_boot else ''}"
 
 
 def _flash(machine: Machine, firmware: Path) -> list[str]:

@@ -45,6 +45,11 @@ class Tools:
         return self._firmware / "OVMF_CODE_4M.fd"
 
     @property
+    def secure_code(self) -> Path:
+        """OVMF's program that knows Secure Boot."""
+        return self._firmware / "OVMF_CODE_4M.secboot.fd"
+
+    @property
     def variables(self) -> Path:
         """OVMF's empty variables, to be copied."""
         return self._firmware / "OVMF_VARS_4M.fd"

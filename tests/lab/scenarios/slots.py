@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
-from contextlib import contextmanager
-from pathlib import Path
 
 from tests.lab import disks
 from tests.lab.answers import TARGET
@@ -14,12 +11,13 @@ from tests.lab.golden import golden, resume
 from tests.lab.host import Host
 from tests.lab.install import FIRST_BOOT, Target
 from tests.lab.machine import Disk, Firmware
+from tests.lab.parts import copy_inside, flip, opened
 from tests.lab.scenario import scenario
 from tests.lab.stage import Stage, expect
 from zeroth.deploy.bootenv import BootState, read_boot_state, write_boot_state
 from zeroth.deploy.bootmenu import ENTRY
 from zeroth.deploy.esp import Esp
-from zeroth.deploy.layout import Part, make_layout
+from zeroth.deploy.layout import Part
 from zeroth.system.run import run
 
 _BOOT_FILES = ("xen.gz", "vmlinuz", "initrd.img", "SHA256SUMS")
@@ -31,17 +29,17 @@ def flipped_bytes(stage: Stage) -> None:
     """One flipped byte: in a boot file, in a block that the boot reads, in one that it does not; each is found."""
     with stage.step("a boot file"):
         target = _installed(stage, "boot-file")
-        with _part(target, Part.ESP) as device:
+        with opened(target, Part.ESP) as device:
             esp = Esp(device)
             (place, *_) = esp.extents("/zeroth/a/initrd.img")
-            _flip(device, place + 12345)
+            flip(device, place + 12345)
         host = stage.start(target.machine(), "boot-file")
         host.wait_for(_DAMAGED, 300, never="zeroth: ")
         host.kill()
     with stage.step("a block that the boot reads"):
         target = _installed(stage, "early-block")
-        with _part(target, Part.SLOT_A) as device:
-            _flip(device, 1)
+        with opened(target, Part.SLOT_A) as device:
+            flip(device, 1)
         host = stage.start(target.machine(), "early-block")
         host.wait_for("zeroth: cannot start: slot a .* (holds no root image|does not hold)", 900, never=FIRST_BOOT)
         host.kill()
@@ -65,12 +63,12 @@ def flipped_bytes(stage: Stage) -> None:
 def slot_on_trial(stage: Stage) -> None:
     """A slot on trial that cannot start is tried twice and left: the old one is back by itself, and says so."""
     target = _installed(stage, "trial")
-    with _part(target, Part.ESP) as device:
+    with opened(target, Part.ESP) as device:
         esp = Esp(device)
         expect(read_boot_state(esp) == BootState(committed="a"), "an installation should commit slot a")
         # Slot b boots as far as its initrd: its partition holds no image.
         for name in _BOOT_FILES:
-            _copy_inside(esp, f"/zeroth/a/{name}", f"/zeroth/b/{name}", stage.folder)
+            copy_inside(esp, f"/zeroth/a/{name}", f"/zeroth/b/{name}", stage.folder)
         entry = esp.read_text(f"/zeroth/a/{ENTRY}")
         parts = {part: _partuuid(target, part) for part in (Part.SLOT_A, Part.SLOT_B)}
         for old, new in (("/zeroth/a", "/zeroth/b"), ("slot a", "slot b"), ("zeroth-a", "zeroth-b"),
@@ -104,29 +102,8 @@ def _installed(stage: Stage, name: str) -> Target:
     return Target(Firmware.BIOS, Disk(path, TARGET, boot=5), None)
 
 
-@contextmanager
-def _part(target: Target, part: Part) -> Iterator[Path]:
-    """One of the disk's partitions as a device of this machine."""
-    path = target.disk.path
-    place = make_layout(path.stat().st_size, 512)[part]
-    words = ["--offset", str(place.start), "--sizelimit", str(place.size)]
-    device = run(["losetup", "--find", "--show", *words, path]).stdout.strip()
-    try:
-        yield Path(device)
-    finally:
-        run(["losetup", "--detach", device])
-
-
 def _partuuid(target: Target, part: Part) -> str:
     return run(["sfdisk", "--part-uuid", target.disk.path, str(int(part))]).stdout.strip().lower()
-
-
-def _flip(device: Path, place: int) -> None:
-    with device.open("r+b") as file:
-        file.seek(place)
-        byte = file.read(1)[0]
-        file.seek(place)
-        file.write(bytes([byte ^ 1]))
 
 
 def _flip_inside(host: Host, device: str, place: int) -> None:
@@ -136,9 +113,3 @@ def _flip_inside(host: Host, device: str, place: int) -> None:
         "os.pwrite(f,bytes([b^1]),p); os.fsync(f)"
     )
     host.ssh(f"python3 -c '{script}' {device} {place}")
-
-
-def _copy_inside(esp: Esp, source: str, target: str, work: Path) -> None:
-    copy = work / "copied"
-    run(["mcopy", "-n", "-o", "-i", esp.device, f"::{source}", copy], env={"MTOOLS_SKIP_CHECK": "1"})
-    esp.put(copy, target, esp.sha256(source))
