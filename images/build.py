@@ -133,7 +133,7 @@ def planned(config: BuildConfig) -> list[Planned]:
 
 def _targets(config: BuildConfig, steps: Steps) -> list[Step]:
     """The steps whose results are published."""
-    made = [steps.iso(), steps.root(), steps.boot(), steps.manifest(), steps.bills()]
+    made = [steps.iso(), steps.root(), steps.boot(), steps.netboot(), steps.manifest(), steps.bills()]
     return [*made, steps.upgrade()] if config.upgrade else made
 
 

@@ -17,6 +17,7 @@ __all__ = [
     "arguments_script",
     "entries",
     "kernel_arguments",
+    "netboot_entries",
 ]
 
 # The kernel writes to all consoles, and what reads from "the console" uses the last.
@@ -49,9 +50,10 @@ class MenuEntry:
 def kernel_arguments(mode: str, consoles: str = SCREEN) -> str:
     """The kernel command line for a mode of the root image.
 
+    :param mode: empty: whoever takes them says which.
     :param consoles: :data:`SCREEN` or :data:`SERIAL`: which is the main console.
     """
-    return f"boot=zeroth zeroth.mode={mode} {consoles}"
+    return " ".join(filter(None, ("boot=zeroth", mode and f"zeroth.mode={mode}", consoles)))
 
 
 def entries(product: str = "zeroth", words: Sequence[str] = ()) -> list[MenuEntry]:
@@ -63,6 +65,11 @@ def entries(product: str = "zeroth", words: Sequence[str] = ()) -> list[MenuEntr
     return [
         replace(entry, arguments=" ".join((entry.arguments, *map(grub_quote, words)))) for entry in _entries(product)
     ]
+
+
+def netboot_entries(product: str = "zeroth", words: Sequence[str] = ()) -> list[MenuEntry]:
+    """Those of them that start over the network: Xen takes but one initrd, and there is no medium to verify."""
+    return [entry for entry in entries(product, words) if not entry.xen and entry.id != "verify"]
 
 
 def _entries(product: str) -> list[MenuEntry]:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from zeroth.errors import UserError
 
-__all__ = ["PACKAGE_NAME", "SERVER_FIRMWARE", "PackageList", "firmware_sets", "read_list"]
+__all__ = ["LEFT_OUT", "PACKAGE_NAME", "SERVER_FIRMWARE", "UNREAD", "PackageList", "firmware_sets", "read_list"]
 
 SERVER_FIRMWARE = "server"
 """The set of firmware that release images have."""
@@ -16,6 +16,15 @@ SERVER_FIRMWARE = "server"
 
 # Debian Policy 5.6.1: lower case letters, digits, plus, minus, full stop; two or more, first alphanumeric.
 PACKAGE_NAME = re.compile(r"[a-z0-9][a-z0-9+.-]+")
+
+UNREAD = ("bug", "doc", "gnome/help", "groff", "info", "iso-codes", "linda", "lintian", "locale", "man")
+"""Folders of /usr/share with documentation and translations that nobody reads on a host."""
+LEFT_OUT = (
+    *(f"--dpkgopt=path-exclude=/usr/share/{name}/*" for name in UNREAD),
+    "--dpkgopt=path-include=/usr/share/doc/*/copyright",
+    "--dpkgopt=path-include=/usr/share/locale/locale.alias",
+)
+"""Options of mmdebstrap that leave them out; licences stay."""
 
 
 @dataclass(frozen=True)

@@ -8,13 +8,11 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from images.config import BuildConfig, released_name
 from images.graph import Results, Step
 from images.manifest import describe
-from images.menu import kernel_arguments
-from images.render import render
+from images.netboot import netboot_texts
 from images.upgrade import upgrade_name
 from zeroth.errors import UserError
 from zeroth.keys.keyring import sign_file
@@ -48,7 +46,8 @@ def publish(
     dist = config.dist
     name = f"{released_name(config.version)}.iso"
     manifest = json.loads((results["manifest"] / "manifest.json").read_text())
-    netboot = {path.name: path for step in ("root", "boot", "manifest") for path in results[step].iterdir()}
+    medium = {path.name: path for step in ("root", "boot", "manifest") for path in results[step].iterdir()}
+    netboot = medium | {path.name: path for path in results["netboot"].iterdir()}
     files = {name: results["iso"] / "zeroth.iso"} | {f"netboot/{key}": path for key, path in sorted(netboot.items())}
     more = [folder for name in ("bills", "upgrade") if (folder := results.get(name))]
     files |= {path.name: path for folder in more for path in sorted(folder.iterdir())}
@@ -57,7 +56,7 @@ def publish(
         (dist / upgrade_name(config.version)).unlink(missing_ok=True)
     # A list, not a generator: every file has to be placed.
     kept = [_place(source, dist / target) for target, source in files.items()]
-    for text_name, text in _netboot_texts(config, netboot, manifest).items():
+    for text_name, text in netboot_texts(config.version, medium, manifest).items():
         kept.append(_write(dist / "netboot" / text_name, text))
         files[f"netboot/{text_name}"] = dist / "netboot" / text_name
     link = dist / "zeroth.iso"
@@ -81,19 +80,6 @@ def publish(
             sign_file(dist / signed, keys, Purpose.IMAGE)
     insecure = () if manifest["security_updates"] else ("it was made without Debian's security updates",)
     return Published(dist / name, (*insecure, *notes))
-
-
-def _netboot_texts(config: BuildConfig, files: Mapping[str, Path], manifest: Mapping[str, Any]) -> dict[str, str]:
-    """The texts of the netboot tree: what a medium has as SHA256SUMS, and the script for iPXE."""
-    sums = {name: item["sha256"] for name, item in manifest["files"].items()}
-    sums["manifest.json"] = sha256_file(files["manifest.json"])
-    own = manifest.get("customisation", {})
-    arguments = " ".join((kernel_arguments("install"), *own.get("boot", {}).get("medium", ())))
-    script = render(
-        "boot.ipxe.j2", product=own.get("product", "zeroth"), version=config.version, arguments=arguments,
-        files=[*sorted(sums), "SHA256SUMS"],
-    )  # fmt: skip
-    return {"SHA256SUMS": "".join(f"{sums[name]}  {name}\n" for name in sorted(sums)), "boot.ipxe": script}
 
 
 def _write(path: Path, text: str) -> bool:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Callable, Iterable, Sequence
-from contextlib import suppress
 from dataclasses import asdict, dataclass
 from importlib.metadata import version as library
 from pathlib import Path
@@ -22,8 +21,9 @@ from images.licences import Licences, read_licences
 from images.log import BuildLog
 from images.manifest import dpkg_status, image_manifest, write_json
 from images.media import answer_files, make_iso
+from images.netboot import netboot_files
 from images.pack import BLOCK_SIZE, boot_files, root_image
-from images.packages import SERVER_FIRMWARE, PackageList, firmware_sets, read_list
+from images.packages import LEFT_OUT, SERVER_FIRMWARE, PackageList, firmware_sets, read_list
 from images.pool import PackagePool
 from images.releases import installed_archives, releases
 from images.secureboot.make import MEDIUM_LOADER, ON_MEDIUM, UPGRADED
@@ -40,13 +40,6 @@ if TYPE_CHECKING:
 
 __all__ = ["Steps"]
 
-# Documentation and translations that nobody reads on a host; licences stay.
-_LEFT_OUT = (
-    *(f"--dpkgopt=path-exclude=/usr/share/{name}/*"
-      for name in ("bug", "doc", "gnome/help", "groff", "info", "iso-codes", "linda", "lintian", "locale", "man")),
-    "--dpkgopt=path-include=/usr/share/doc/*/copyright",
-    "--dpkgopt=path-include=/usr/share/locale/locale.alias",
-)  # fmt: skip
 # The kernel's and many other packages' scripts would make an initrd each; an element of ours makes the only one.
 _NO_INITRD = (
     '--essential-hook=chroot "$1" dpkg-divert --local --quiet --rename --add /usr/sbin/update-initramfs',
@@ -105,7 +98,7 @@ class Steps:
 
         def make(out: Path, _: Results, step: progress.Step) -> None:
             (out / "root").mkdir()
-            self._bootstrap("tools", packages, out / "tree", step, "essential", _LEFT_OUT)
+            self._bootstrap("tools", packages, out / "tree", step, "essential", LEFT_OUT)
 
         inputs = {
             "suite": SUITE, "packages": digest_text("\n".join(packages.names)), "form": "1", **self._snapshot()
@@ -117,7 +110,7 @@ class Steps:
         packages, own = self.image_list(), self.customisation
 
         def make(out: Path, _: Results, step: progress.Step) -> None:
-            self._bootstrap("base", packages, out / "tree", step, "apt", (*_LEFT_OUT, *_NO_INITRD), own)
+            self._bootstrap("base", packages, out / "tree", step, "apt", (*LEFT_OUT, *_NO_INITRD), own)
             if own:
                 from images.customisation.tree_check import check_packages
 
@@ -135,7 +128,7 @@ class Steps:
             "packages as of": self.as_of,
             **self._snapshot(),
             "source date": str(self.config.epoch),
-            "options": digest_text(repr((_LEFT_OUT, _NO_INITRD))),
+            "options": digest_text(repr((LEFT_OUT, _NO_INITRD))),
             "images/bootstrap.py": self._code("bootstrap.py"),
             "images/releases.py": self._code("releases.py"),
             **(own.package_inputs() if own else {}),
@@ -249,6 +242,15 @@ class Steps:
 
         return Step("boot", "Boot files", {}, make, (self.system(),))
 
+    def netboot(self) -> Step:
+        """What only netboot needs."""
+
+        def make(out: Path, results: Results, _: progress.Step) -> None:
+            netboot_files(results["tree"] / "tree", out, tools=ToolsTree(results["tools"]))
+
+        inputs = {"images/netboot.py": self._code("netboot.py")}
+        return Step("netboot", "Netboot files", inputs, make, (self.tree(), self.tools()))
+
     def licences(self) -> Step:
         """Licences of the packages."""
 
@@ -275,10 +277,8 @@ class Steps:
         inputs = {"version": self.config.version, "form": self._code("manifest.py")}
         if own:
             inputs["customisation"] = digest_text(json.dumps(own.manifest(), sort_keys=True))
-        return Step(
-            "manifest", "Manifest", inputs, make,
-            (self.base(), self.licences(), self.tree(), self.rooms(), self.wheels(), self.root(), self.boot()),
-        )  # fmt: skip
+        needs = (self.base(), self.licences(), self.tree(), self.rooms(), self.wheels(), self.root(), self.boot())
+        return Step("manifest", "Manifest", inputs, make, needs)
 
     def bills(self) -> Step:
         """The bills of materials, in SPDX and CycloneDX."""
@@ -379,8 +379,7 @@ class Steps:
 
     def _scratch(self, name: str) -> Path:
         folder = self.work / name
-        with suppress(FileNotFoundError):
-            shutil.rmtree(folder)
+        shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir(parents=True)
         return folder
 

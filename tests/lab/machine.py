@@ -12,11 +12,12 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
 
-__all__ = ["CPU", "Disk", "Firmware", "Machine", "command_line"]
+__all__ = ["CPU", "Disk", "Firmware", "Machine", "Netboot", "command_line"]
 
 CPU = "max,-smap,-smep,-x2apic,-rdtscp"
 _ANSWERS_TO = (22, 443)
-_RELAY = "exec 3<>/dev/tcp/127.0.0.1/{port}; cat <&3 & cat >&3"
+# One for each connection of the machine: there and back, until the server closes it.
+_RELAY = "exec 3<>/dev/tcp/127.0.0.1/{port} 4<&0; cat <&4 >&3 & cat <&3; kill $!"
 
 
 class Firmware(StrEnum):
@@ -45,6 +46,20 @@ class Disk:
 
 
 @dataclass(frozen=True)
+class Netboot:
+    """What the machine's network offers for booting over it.
+
+    :ivar file: the boot file that DHCP names: a URL for iPXE, a name for TFTP.
+    :ivar tftp: the folder that is served by TFTP.
+    :ivar rom: whether the NIC brings iPXE; else the firmware's own network boot is used (UEFI has one).
+    """
+
+    file: str
+    tftp: Path | None = None
+    rom: bool = True
+
+
+@dataclass(frozen=True)
 class Machine:
     """A machine that can be started.
 
@@ -52,6 +67,7 @@ class Machine:
     :ivar secure_boot: OVMF checks what it starts against the keys in its variables, and guards those.
     :ivar cd: an ISO in the drive, and its place in the boot order.
     :ivar mac: of the one NIC, on QEMU's user-mode network, which lets nothing out of this machine.
+    :ivar netboot: boots over the network first when its disks do not.
     :ivar ports: TCP ports of the machine that get a port on 127.0.0.1.
     :ivar services: addresses on its network (``10.0.2.100:443``), each with the TCP port on 127.0.0.1 that
         answers there.
@@ -71,6 +87,7 @@ class Machine:
     services: tuple[tuple[str, int], ...] = ()
     stops_at_reset: bool = True
     secure_boot: bool = False
+    netboot: Netboot | None = None
     extra: tuple[str, ...] = field(default=())
 
 
@@ -135,15 +152,19 @@ def _flash(machine: Machine, firmware: Path) -> list[str]:
 
 
 def _network(machine: Machine, forwards: dict[int, int]) -> list[str]:
-    # restrict=on: the guest gets DHCP and our forwards, and reaches nothing else.
+    # restrict=on: the guest gets DHCP, TFTP and our forwards, and reaches nothing else.
     rules = "".join(f",hostfwd=tcp:127.0.0.1:{forwards[port]}-:{port}" for port in machine.ports)
     # A program for each connection: QEMU by itself would make one for all.
     rules += "".join(f",guestfwd=tcp:{address}-cmd:bash -c '{_RELAY.format(port=port)}'"
                      for address, port in machine.services)  # fmt: skip
-    return [
-        "-netdev", f"user,id=net0,restrict=on{rules}",
-        "-device", f"virtio-net-pci,netdev=net0,mac={machine.mac},romfile=",
-    ]  # fmt: skip
+    card = f"virtio-net-pci,netdev=net0,mac={machine.mac}"
+    netboot = machine.netboot
+    if netboot is not None:
+        rules += f",bootfile={netboot.file}" + (f",tftp={netboot.tftp}" if netboot.tftp else "")
+        card += _boot(9)
+    if netboot is None or not netboot.rom:
+        card += ",romfile="
+    return ["-netdev", f"user,id=net0,restrict=on{rules}", "-device", card]
 
 
 def _cd(path: Path, boot: int | None) -> list[str]:

@@ -35,10 +35,12 @@ from zeroth.spec.fields import SshKey
 from zeroth.spec.model import HostSpec
 from zeroth.spec.model.base import Model, Switch
 
-__all__ = ["AREA", "AREA_SIZE", "Embedded", "EmbeddedAnswer", "embedded_in", "read_area", "write_area"]
+__all__ = ["AREA", "AREA_SIZE", "AUTHORITIES", "Embedded", "EmbeddedAnswer", "embedded_in", "read_area", "write_area"]
 
 AREA = "zeroth/embedded"
 """The reserved file, from the top of the medium."""
+AUTHORITIES = "zeroth/ca.pem"
+"""Authorities that a boot program handed over at a netboot, as the initrd puts them."""
 AREA_SIZE = 256 << 10
 """Bytes: an answer is a page or two, an authority 2 KiB."""
 _MAGIC = b"ZEROTH EMBEDDED\n"
@@ -152,16 +154,21 @@ def read_area(data: bytes, where: str = "") -> Embedded:
 
 
 def embedded_in(medium: Path) -> Embedded:
-    """What is embedded in a mounted medium; nothing when it reserves no area, as after a netboot.
+    """What is embedded in a mounted medium. One that reserves no area, as after a netboot, may hold authorities alone.
 
     :raises UserError: as :func:`read_area`, or when it cannot be read.
     """
     path = medium / AREA
     try:
+        if not path.exists():
+            path = medium / AUTHORITIES
+            return (
+                Embedded(authorities=path.read_text(encoding="ascii", errors="replace"))
+                if path.exists()
+                else Embedded()
+            )
         with path.open("rb") as file:
             data = file.read(AREA_SIZE)
-    except FileNotFoundError:
-        return Embedded()
     except OSError as error:
         raise _bad(f"what is embedded in the medium cannot be read: {error.strerror}", str(path)) from None
     return read_area(data, str(path))

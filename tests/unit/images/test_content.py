@@ -274,11 +274,12 @@ def test_kernel_arguments_keep_the_size_of_their_file() -> None:
 
 
 def test_published_netboot_tree_is_complete(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    results = {name: tmp_path / name for name in ("root", "boot", "manifest", "iso", "base", "bills")}
+    results = {name: tmp_path / name for name in ("root", "boot", "netboot", "manifest", "iso", "base", "bills")}
     for folder in results.values():
         folder.mkdir()
     contents = {
-        "root/root.squashfs": "r", "root/root.verity": "t",
+        "root/root.squashfs": "r", "root/root.verity": json.dumps({"root_hash": "a" * 64, "hash_offset": 4096}),
+        "netboot/netboot.img": "n", "netboot/grubx64.efi": "g",
         "boot/vmlinuz": "v", "boot/initrd.img": "i", "boot/xen.gz": "x", "iso/zeroth.iso": "o",
         "base/origin.json": '{"as_of": "now", "releases": []}', "bills/zeroth.spdx.json": "{}",
     }  # fmt: skip
@@ -297,13 +298,14 @@ def test_published_netboot_tree_is_complete(tmp_path: Path, monkeypatch: pytest.
     netboot = {path.name for path in (tmp_path / "dist" / "netboot").iterdir()}
     script = (tmp_path / "dist" / "netboot" / "boot.ipxe").read_text()
     assert script.startswith("#!ipxe\n")
-    assert "boot=zeroth zeroth.mode=install" in script
-    assert "://" not in script
-    fetched = re.findall(r"^(?:kernel|initrd) (\S+)", script, re.MULTILINE)
-    assert set(fetched) == netboot - {"boot.ipxe"}
-    on_a_medium = re.findall(r"^initrd (\S+) /zeroth/(\S+)", script, re.MULTILINE)
-    assert {name for name, _ in on_a_medium} == netboot - {"boot.ipxe"}
-    assert all(name == inside for name, inside in on_a_medium)
+    loaded = re.findall(r"^(?:kernel|initrd) \$\{zeroth_url\}(\S+)", script, re.MULTILINE)
+    assert loaded == ["vmlinuz", "initrd.img", "netboot.img"]
+    sums = (tmp_path / "dist" / "netboot" / "SHA256SUMS").read_text()
+    fetched = {line.split()[1] for line in sums.splitlines()}
+    assert fetched == {"root.squashfs", "root.verity", "vmlinuz", "initrd.img", "xen.gz", "manifest.json"}
+    assert netboot == fetched | {"SHA256SUMS", "netboot.img", "boot.ipxe", "grub.cfg", "grubx64.efi"}
+    dist = (tmp_path / "dist" / "SHA256SUMS").read_text()
+    assert all(f"  netboot/{name}\n" in dist for name in netboot)
     before = (tmp_path / "dist" / "manifest.json").stat().st_mtime_ns
     publish(config, results, Step("iso", "ISO", {}, lambda *_: None))
     assert (tmp_path / "dist" / "manifest.json").stat().st_mtime_ns == before

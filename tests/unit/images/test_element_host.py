@@ -86,7 +86,8 @@ def read_arguments(tmp_path: Path, cmdline: str) -> dict[str, str]:
     script += """
 zeroth_say() { :; }
 zeroth_read_arguments
-for name in mode medium slot root state log roothash hash_offset root_sha256 disk trial on_failure wait; do
+for name in mode medium slot root state log roothash hash_offset root_sha256 disk trial on_failure wait \\
+    netboot sums_digest address card; do
     eval "printf '%s=%s\\n' $name \\"\\$zeroth_$name\\""
 done
 """
@@ -115,6 +116,10 @@ def test_arguments_of_a_host(tmp_path: Path) -> None:
         "trial": "yes",
         "on_failure": "poweroff",
         "wait": "5",
+        "netboot": "",
+        "sums_digest": "",
+        "address": "",
+        "card": "",
     }
 
 

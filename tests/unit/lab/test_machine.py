@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.lab.guest import Member, cpio
-from tests.lab.machine import Disk, Firmware, Machine, command_line
+from tests.lab.machine import Disk, Firmware, Machine, Netboot, command_line
 from tests.lab.ports import free_ports
 from tests.lab.serial import Serial, SerialTimeout, plain
 
@@ -64,6 +64,18 @@ def test_a_service_answers_on_the_machines_network() -> None:
     assert "restrict=on" in net
     assert ",guestfwd=tcp:10.0.2.100:443-cmd:bash -c " in net
     assert "/dev/tcp/127.0.0.1/8443" in net
+
+
+def test_a_machine_boots_over_the_network_by_its_card_or_its_firmware() -> None:
+    line = words(Machine(netboot=Netboot("http://10.0.2.9/a.ipxe")))
+    net = next(word for word in line if word.startswith("user,"))
+    assert "restrict=on" in net
+    assert net.endswith(",bootfile=http://10.0.2.9/a.ipxe")
+    card = next(word for word in line if word.startswith("virtio-net-pci,"))
+    assert card.endswith(",bootindex=9")
+    firmware = words(Machine(netboot=Netboot("grubx64.efi", Path("/t"), rom=False)))
+    assert any(word.startswith("user,") and word.endswith(",bootfile=grubx64.efi,tftp=/t") for word in firmware)
+    assert any(word.startswith("virtio-net-pci,") and word.endswith(",romfile=") for word in firmware)
 
 
 def test_ports_are_free_and_differ() -> None:

@@ -13,7 +13,16 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from zeroth.errors import UserError
-from zeroth.spec.embedded import AREA, AREA_SIZE, Embedded, EmbeddedAnswer, embedded_in, read_area, write_area
+from zeroth.spec.embedded import (
+    AREA,
+    AREA_SIZE,
+    AUTHORITIES,
+    Embedded,
+    EmbeddedAnswer,
+    embedded_in,
+    read_area,
+    write_area,
+)
 from zeroth.spec.model import HostSpec
 
 KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"
@@ -120,6 +129,12 @@ def test_too_much_does_not_fit() -> None:
 
 def test_a_mounted_medium(tmp_path: Path) -> None:
     assert embedded_in(tmp_path) == Embedded()
+    # What a boot program handed over at a netboot, where there is no area.
+    (tmp_path / AUTHORITIES).parent.mkdir()
+    (tmp_path / AUTHORITIES).write_text("-----BEGIN CERTIFICATE-----\n")
+    assert embedded_in(tmp_path) == Embedded(authorities="-----BEGIN CERTIFICATE-----\n")
+    (tmp_path / AUTHORITIES).unlink()
+    (tmp_path / AUTHORITIES).parent.rmdir()
     place = tmp_path / AREA
     place.parent.mkdir()
     place.write_bytes(write_area(FULL))
