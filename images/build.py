@@ -22,9 +22,9 @@ from images.graph import Planned, Step, execute, plan
 from images.index import PackageIndex, cached_index, fetch_index
 from images.log import BuildLog, open_log
 from images.origin import check_dates, mirrors_for
-from images.pool import PackagePool
+from images.pool import PackagePool, need_here
 from images.publish import Published, publish
-from images.sources import acquire_options, host_sources
+from images.sources import Mirrors, acquire_options, host_sources
 from images.steps import Steps
 from images.tools import ToolsTree
 from zeroth import progress
@@ -37,8 +37,9 @@ from zeroth.system.size import Size
 
 if TYPE_CHECKING:
     from images.customisation.prepared import Customisation
+    from images.extension import Made, Wanted
 
-__all__ = ["build", "check_folders", "existing_tools", "finished_tree", "planned", "tools_tree"]
+__all__ = ["build", "build_extension", "check_folders", "existing_tools", "finished_tree", "planned", "tools_tree"]
 
 _HOST_TOOLS = {
     "mmdebstrap": "mmdebstrap", "apt-get": "apt", "dpkg": "dpkg", "unshare": "util-linux", "findmnt": "util-linux",
@@ -105,6 +106,39 @@ def tools_tree(stream: progress.Stream, config: BuildConfig | None = None) -> To
             step = session.steps().tools()
             found = ToolsTree(_make(session, [step], report)[step.name])
     return found
+
+
+def build_extension(
+    config: BuildConfig, wanted: Wanted, stream: progress.Stream, keys: Sequence[SecretKey]
+) -> tuple[Path, Made]:
+    """Build an extension for the image that ``config`` gives, whose tree is made first when it is not there.
+
+    :param keys: it is signed with them.
+    :returns: the extension file in ``dist/``, and what it holds.
+    :raises UserError: when the packages do not fit the image, or something cannot be had.
+    """
+    from images.extension import make_extension
+    from zeroth.deploy.extension import SUFFIX, write_extension
+
+    with stream.step("Extension") as report, _session(config, stream, report, keys) as session:
+        steps = session.steps()
+        with report.step("Package index") as step:
+            session.index = _index(session, step)
+            wanted.check(session.index)
+        results = _make(session, [steps.tree(), steps.tools()], report)
+        with report.step("Packages") as step:
+            made = make_extension(
+                wanted, results["tree"] / "tree", index=session.index, pool=PackagePool(config.pool),
+                tools=ToolsTree(results["tools"]), version=config.version, epoch=config.epoch,
+                work=steps.scratch("extension"), progress=step.update, alone=_mirrors(config) is None,
+            )  # fmt: skip
+            target = config.dist / f"{wanted.name}-{config.version}{SUFFIX}"
+            target.parent.mkdir(parents=True, exist_ok=True)
+            draft = target.with_name(f".{target.name}.new")
+            with draft.open("wb") as out:
+                write_extension(out, made.extension, made.image, keys)
+            draft.replace(target)
+        return target, made
 
 
 def finished_tree(config: BuildConfig, stream: progress.Stream) -> Path:
@@ -249,7 +283,7 @@ def _index(session: _Session, report: progress.Step) -> PackageIndex:
     :raises UserError: when something is missing, before anything is installed.
     """
     config, steps = session.config, session.steps()
-    mirrors = mirrors_for(host_sources(), config.mirror, config.snapshot, offline=config.offline)
+    mirrors = _mirrors(config)
     options = acquire_options(proxies=not config.offline)
     if mirrors is None:
         index = cached_index(config.index, options)
@@ -264,15 +298,15 @@ def _index(session: _Session, report: progress.Step) -> PackageIndex:
     wanted = {archive.file: archive for packages in lists for archive in index.needed(packages.names)}
     missing = PackagePool(config.pool).missing(index, wanted.values())
     size = Size(sum(archive.size for archive in missing))
-    if missing and mirrors is None:
-        names = "\n  ".join(sorted(archive.file for archive in missing)[:12])
-        raise UserError(
-            f"--offline, and {len(missing)} of {len(wanted)} packages ({size.approx()}) are not here:\n  {names}",
-            "Build once without --offline, or name a mirror on this machine: --mirror file:/srv/debian",
-            code=ExitCode.MACHINE,
-        )
+    if mirrors is None:
+        need_here(missing, len(wanted))
     report.log(f"{len(wanted)} packages, of which {len(missing)} have to be fetched ({size.approx()})")
     return index
+
+
+def _mirrors(config: BuildConfig) -> Mirrors | None:
+    """Whom to ask for packages; None to ask nobody."""
+    return mirrors_for(host_sources(), config.mirror, config.snapshot, offline=config.offline)
 
 
 def _keys(targets: Sequence[Step]) -> set[str]:

@@ -18,7 +18,7 @@ from rich.console import Console
 from rich.table import Table
 
 from images.build import build as build_image
-from images.build import finished_tree, planned
+from images.build import build_extension, finished_tree, planned
 from images.cache import Store, tree_size
 from images.config import CUSTOMISATION_FILE, KEYRING, BuildConfig, Profile, checkout
 from images.isolate import in_root
@@ -221,6 +221,53 @@ def shell(*, command: tuple[str, ...], **options: object) -> int:
         words = in_root(tree, Path(place), ("env", f"DPKG_ADMINDIR=/{DATABASE}", *(command or ("/bin/bash", "-l"))))
         # Not run(): a shell talks to the terminal itself.
         return subprocess.call(words)
+
+
+@image.command()
+@_options
+@click.argument("name")
+@click.option("--package", "packages", multiple=True, metavar="NAME", help="A package of Debian 13; several times.")
+@click.option(
+    "--deb",
+    "debs",
+    type=click.Path(exists=True, dir_okay=False, resolve_path=True, path_type=Path),
+    multiple=True,
+    metavar="FILE",
+    help="A package file of your own; several times.",
+)
+@click.option(
+    "--sign-key",
+    "sign_keys",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    multiple=True,
+    required=True,
+    metavar="KEY",
+    help="Sign it with this secret key, whose public half the hosts trust.",
+)
+def extension(
+    *, name: str, packages: tuple[str, ...], debs: tuple[Path, ...], sign_keys: tuple[Path, ...], **options: object
+) -> int:
+    """Build an extension: packages that a host gets beside its image, without a new image.
+
+    It fits the image that the other options give, and no other. Ends with 3 when something of a package is left out.
+
+    \b
+    Examples:
+      zeroth image extension tree --package tree --sign-key ~/keys/site.key
+      zeroth image extension raid-tools --deb storcli_7.1_amd64.deb --sign-key ~/keys/site.key
+    """
+    from images.extension import Wanted
+
+    config = _config(**options)  # type: ignore[arg-type]
+    keys = [secret_key(path, passphrase_for(path)) for path in sign_keys]
+    stream = Stream([sink_for(Console(stderr=True), sys.stderr, json_lines=False)])
+    target, made = build_extension(config, Wanted(name, packages, debs), stream, keys)
+    click.echo(f"{target} ({Size(target.stat().st_size).approx()})")
+    for package, version in sorted(made.extension.packages.items()):
+        click.echo(f"  {package} {version}")
+    for note in made.notes:
+        click.echo(f"reservation: {note}", err=True)
+    return ExitCode.RESERVATIONS if made.notes else ExitCode.DONE
 
 
 @image.command()

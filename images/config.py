@@ -12,7 +12,17 @@ from images.snapshot import Snapshot
 from zeroth import __version__
 from zeroth.errors import UserError
 
-__all__ = ["ARCHITECTURE", "KEYRING", "SUITE", "VOLUME_LABEL", "BuildConfig", "Profile", "checkout", "released_name"]
+__all__ = [
+    "ARCHITECTURE",
+    "KEYRING",
+    "SUITE",
+    "VOLUME_LABEL",
+    "BuildConfig",
+    "Profile",
+    "checkout",
+    "image_release",
+    "released_name",
+]
 
 SUITE = "trixie"
 """Debian 13: what the image and the tools tree are made of, whatever the build host runs."""
@@ -131,6 +141,11 @@ class BuildConfig:
 def released_name(version: str) -> str:
     """What the files of a version are called, before the dot."""
     return f"zeroth-{version}-{ARCHITECTURE}"
+
+
+def image_release(version: str) -> str:
+    """What an image says of itself in os-release(5), besides Debian's; systemd-sysext(8) compares the level."""
+    return f"IMAGE_ID=zeroth\nIMAGE_VERSION={version}\nSYSEXT_LEVEL={version}\n"
 
 
 def checkout() -> Path:

@@ -96,12 +96,40 @@ class PackageIndex:
 
         :raises UserError: when they cannot be installed together.
         """
+        return self._archives(["?essential", "apt", *packages])
+
+    def added(self, packages: Sequence[str], status: Path) -> list[Archive]:
+        """The package files that an installation of packages beside others takes; none of those is removed.
+
+        :param packages: names, and absolute paths of package files, which are not among what is returned.
+        :param status: dpkg's, of what is installed.
+        :raises UserError: when they cannot be installed together.
+        """
+        own = {Path(name).name for name in packages if name.startswith("/")}
+        found = self._archives(["--no-remove", "-o", f"Dir::State::status={status}", *packages])
+        return [archive for archive in found if archive.file in self.archives and archive.file not in own]
+
+    def download(self, archives: Sequence[Archive], folder: Path) -> None:
+        """Fetch package files into a folder, checked against the signed index.
+
+        :raises UserError: when one cannot be had.
+        """
+        # Names are name_version_architecture.deb, with colons written as %3a.
+        words = [archive.file.rsplit("_", 1)[0].replace("_", "=", 1).replace("%3a", ":") for archive in archives]
+        try:
+            run(["apt-get", "-q", "download", *words], cwd=folder, env=self._env)
+        except CommandFailed as error:
+            _explain(error)
+
+    @property
+    def _env(self) -> dict[str, str]:
+        return {"APT_CONFIG": str(self.lists.parent / "apt.conf")}
+
+    def _archives(self, words: Sequence[str]) -> list[Archive]:
         try:
             done = run(
-                ["apt-get", "--print-uris", "-q", "-y", "--no-install-recommends", "install", "?essential", "apt",
-                 *packages],
-                env={"APT_CONFIG": str(self.lists.parent / "apt.conf")},
-            )  # fmt: skip
+                ["apt-get", "--print-uris", "-q", "-y", "--no-install-recommends", "install", *words], env=self._env
+            )
         except CommandFailed as error:
             said = error.completed.stdout.splitlines() + error.completed.stderr.splitlines()
             told = [line.strip() for line in said if re.match(r"E:| \S+ : \w+: | {5,}", line)]
@@ -111,8 +139,8 @@ class PackageIndex:
                 code=_MACHINE,
             ) from None
         # 'address' file size SHA256:hash
-        words = [line.split() for line in done.stdout.splitlines() if line.startswith("'")]
-        return [Archive(file, int(size)) for _, file, size, *_ in words]
+        found = [line.split() for line in done.stdout.splitlines() if line.startswith("'")]
+        return [Archive(file, int(size)) for _, file, size, *_ in found]
 
     def _stanzas(self) -> Iterator[dict[str, str]]:
         wanted = ("Package", "Version", "Architecture", "SHA256", "Provides")

@@ -12,7 +12,7 @@ from images.verity import add_hash_tree
 from zeroth.deploy.verity import ROOT_TREE, write_root_tree
 from zeroth.errors import ExitCode, UserError
 
-__all__ = ["ROOT_NAME", "boot_files", "grub_program", "one_boot_file", "root_image"]
+__all__ = ["ROOT_NAME", "boot_files", "grub_program", "one_boot_file", "root_image", "squash"]
 
 ROOT_NAME = "root.squashfs"
 
@@ -45,14 +45,33 @@ def root_image(
         if match:
             progress(int(match[1]) / 100)
 
+    squash(tree, image, tools=tools, level=level, epoch=epoch, on_line=on_line,
+           options=("-processors", str(jobs), "-percentage", "-wildcards", "-e", "boot/*"))  # fmt: skip
+    write_root_tree(out / ROOT_TREE, add_hash_tree(image, tools=tools))
+
+
+def squash(
+    tree: Path,
+    image: Path,
+    *,
+    tools: ToolsTree,
+    level: int,
+    epoch: int,
+    options: Sequence[str] = (),
+    on_line: Callable[[str], None] | None = None,
+) -> None:
+    """Pack a tree into a squashfs; the same bytes for the same tree.
+
+    :param level: of zstd, 1 to 22.
+    :param epoch: no file in it is younger.
+    """
     tools.run(
         ["mksquashfs", tree, image, "-noappend", "-comp", "zstd", "-Xcompression-level", str(level), "-b", BLOCK_SIZE,
-         "-processors", str(jobs), "-percentage", "-wildcards", "-e", "boot/*"],
-        show=[tree, out],
+         *options],
+        show=[tree, image.parent],
         env={"SOURCE_DATE_EPOCH": str(epoch)},
         on_line=on_line,
     )  # fmt: skip
-    write_root_tree(out / ROOT_TREE, add_hash_tree(image, tools=tools))
 
 
 def boot_files(tree: Path, out: Path) -> None:

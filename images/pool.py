@@ -5,14 +5,16 @@ from __future__ import annotations
 import os
 import shutil
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from pathlib import Path
 
 from images.index import Archive, PackageIndex
+from zeroth.errors import ExitCode, UserError
 from zeroth.system.files import sha256_file
+from zeroth.system.size import Size
 
-__all__ = ["PackagePool"]
+__all__ = ["PackagePool", "need_here"]
 
 
 _KEPT = 90 * 24 * 3600
@@ -53,6 +55,7 @@ class PackagePool:
 
     def keep(self, folder: Path) -> None:
         """Take over the packages in a folder of apt's."""
+        self.folder.mkdir(parents=True, exist_ok=True)
         for path in folder.glob("*.deb"):
             if not (self.folder / path.name).exists():
                 with suppress(FileExistsError):
@@ -65,3 +68,19 @@ def _link_or_copy(source: Path, target: Path) -> None:
         target.hardlink_to(source)
     except OSError:
         shutil.copy2(source, target)
+
+
+def need_here(missing: Sequence[Archive], wanted: int) -> None:
+    """Check that no package file has to be fetched, when nobody may be asked.
+
+    :param wanted: how many are needed in all.
+    :raises UserError: naming those that are not here.
+    """
+    if missing:
+        names = "\n  ".join(sorted(archive.file for archive in missing)[:12])
+        size = Size(sum(archive.size for archive in missing))
+        raise UserError(
+            f"--offline, and {len(missing)} of {wanted} packages ({size.approx()}) are not here:\n  {names}",
+            "Build once without --offline, or name a mirror on this machine: --mirror file:/srv/debian",
+            code=ExitCode.MACHINE,
+        )

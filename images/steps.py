@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from images.bootstrap import bootstrap
-from images.config import COMPONENTS, PRODUCT, SUITE, BuildConfig, Profile, released_name
+from images.config import COMPONENTS, PRODUCT, SUITE, BuildConfig, Profile, image_release, released_name
 from images.customise import CUSTOMISE_ELEMENT, ELEMENTS, customise
 from images.finish import INSTALL_WHEEL, finish
 from images.graph import Results, Step
@@ -139,7 +139,7 @@ class Steps:
         """Our own wheel."""
 
         def make(out: Path, _: Results, __: progress.Step) -> None:
-            room_wheel(self.config.root, out, work=self._scratch("rooms"), epoch=self.config.epoch)
+            room_wheel(self.config.root, out, work=self.scratch("rooms"), epoch=self.config.epoch)
 
         inputs = {
             **{name: self._tree(path for path in room_sources(self.config.root) if _top(self.config, path) == name)
@@ -153,7 +153,7 @@ class Steps:
 
         def make(out: Path, _: Results, __: progress.Step) -> None:
             third_party_wheels(
-                self.config.root, out, work=self._scratch("wheels"), epoch=self.config.epoch,
+                self.config.root, out, work=self.scratch("wheels"), epoch=self.config.epoch,
                 pool=self.config.pool / "python", offline=self.config.offline,
             )  # fmt: skip
 
@@ -166,7 +166,7 @@ class Steps:
         ours = (*ELEMENTS, CUSTOMISE_ELEMENT) if own and own.tree_inputs() else ELEMENTS
 
         def make(out: Path, results: Results, step: progress.Step) -> None:
-            work = self._scratch("system")
+            work = self.scratch("system")
             if own:
                 from images.customisation.tree_check import check_tree
 
@@ -180,6 +180,7 @@ class Steps:
                 target = stage / "units" / room / path.relative_to(root / room / "units")
                 target.parent.mkdir(parents=True, exist_ok=True)
                 shutil.copy2(path, target)
+            (stage / "release").write_text(image_release(self.config.version))
             if own:
                 from images.customisation.stage import stage_elements, stage_files
 
@@ -197,12 +198,11 @@ class Steps:
             **{f"element {name}": self._tree(files_below(elements / name)) for name in ours},
             **self._own_tree_inputs(),
             "units": self._tree(self._units()),
+            "version": self.config.version,
             "images/customise.py": self._code("customise.py"),
             "source date": str(self.config.epoch),
         }
-        return Step(
-            "system", "Customised tree", inputs, make, (self.base(), self.wheels()), space=3 * _GIB // 2,
-        )  # fmt: skip
+        return Step("system", "Customised tree", inputs, make, (self.base(), self.wheels()), space=3 * _GIB // 2)
 
     def tree(self) -> Step:
         """The finished tree, which shares the files of the customised one: a change of ours costs seconds."""
@@ -211,7 +211,7 @@ class Steps:
         def make(out: Path, results: Results, _: progress.Step) -> None:
             (wheel,) = results["rooms"].iterdir()
             finish(
-                results["system"] / "tree", out / "tree", wheel=wheel, tool=tool, work=self._scratch("tree"),
+                results["system"] / "tree", out / "tree", wheel=wheel, tool=tool, work=self.scratch("tree"),
                 log=self.log.writer("tree"),
             )  # fmt: skip
 
@@ -246,10 +246,10 @@ class Steps:
         """What only netboot needs."""
 
         def make(out: Path, results: Results, _: progress.Step) -> None:
-            netboot_files(results["tree"] / "tree", out, tools=ToolsTree(results["tools"]))
+            netboot_files(results["system"] / "tree", out, tools=ToolsTree(results["tools"]))
 
         inputs = {"images/netboot.py": self._code("netboot.py")}
-        return Step("netboot", "Netboot files", inputs, make, (self.tree(), self.tools()))
+        return Step("netboot", "Netboot files", inputs, make, (self.system(), self.tools()))
 
     def licences(self) -> Step:
         """Licences of the packages."""
@@ -331,7 +331,7 @@ class Steps:
             make_iso(
                 out / "zeroth.iso", {**files, **answer}, version=self.config.version, epoch=self.config.epoch,
                 product=product, words=words,
-                work=self._scratch("iso"), tools=ToolsTree(results["tools"]),
+                work=self.scratch("iso"), tools=ToolsTree(results["tools"]),
                 loader=results["signed"] / MEDIUM_LOADER if "signed" in results else None,
             )  # fmt: skip
 
@@ -352,7 +352,7 @@ class Steps:
         if not self.program_key:
             return ()
         needs = (self.system(), self.root(), self.boot(), self.tools())
-        return (signed_step(self.config, self.program_key, self.customisation, needs, self._scratch),)
+        return (signed_step(self.config, self.program_key, self.customisation, needs, self.scratch),)
 
     def _bootstrap(
         self, name: str, packages: PackageList, target: Path, step: progress.Step, variant: str,
@@ -360,7 +360,7 @@ class Steps:
     ) -> None:  # fmt: skip
         bootstrap(
             packages.names, target, index=self.index(), pool=PackagePool(self.config.pool),
-            epoch=self.config.epoch, work=self._scratch(name), variant=variant, options=options,
+            epoch=self.config.epoch, work=self.scratch(name), variant=variant, options=options,
             log=self.log.writer(name), progress=step.update,
             debs={deb.file_name: deb.path for deb in own.debs} if own else {},
             preferences=own.preferences if own else "",
@@ -377,7 +377,8 @@ class Steps:
     def _units(self) -> list[Path]:
         return [path for room in ROOMS for path in files_below(self.config.root / room / "units")]
 
-    def _scratch(self, name: str) -> Path:
+    def scratch(self, name: str) -> Path:
+        """An empty folder for temporary files, removed with the build."""
         folder = self.work / name
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir(parents=True)

@@ -68,6 +68,8 @@ class Purpose(StrEnum):
     """What a build gave: manifest, sums."""
     UPGRADE = "upgrade"
     """The header of an upgrade file."""
+    EXTENSION = "extension"
+    """What is told of an extension of the image."""
     KEY = "key"
     """The next public key, handed over by the one before."""
 
