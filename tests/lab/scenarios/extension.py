@@ -46,7 +46,7 @@ def try_extension(stage: Stage, host: Host) -> None:
     with stage.step("install"):
         stage.log(host.ssh("zeroth extension install /root/made.zext", seconds=300).strip())
         expect(_PACKAGE in host.ssh(f"{_PACKAGE} --version"), "the command does not run")
-        host.ssh("test -e /usr/bin/xl")
+        host.ssh("command -v xl")
         (listed,) = json.loads(host.ssh("zeroth extension list --json"))
         expect(listed["active"] and _PACKAGE in listed["packages"], f"zeroth extension list says {listed}")
         kind = host.ssh(f"dmsetup table | grep '^zeroth-extension-{_PACKAGE}-'").split()
