@@ -117,6 +117,9 @@ def program_key(folder: Path, passphrase: Callable[[Path], Callable[[], bytes]])
     :raises UserError: when one of them cannot be read or is something else, or they do not belong together.
     """
     path, beside = _path(folder, Variable.DB, ".key"), _path(folder, Variable.DB, ".crt")
+    if not path.exists():
+        hint = "Make a set of keys: zeroth keys secureboot new DIR"
+        raise UserError(f"there is no {path.name} in this folder", hint, where=str(folder))
     pem = read_secret(path)
     encrypted = b"ENCRYPTED" in pem
     try:

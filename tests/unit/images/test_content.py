@@ -3,36 +3,29 @@
 from __future__ import annotations
 
 import hashlib
-import io
 import json
 import os
 import re
 from pathlib import Path
 
 import pytest
-from click.testing import CliRunner
 from hypothesis import given
 from hypothesis import strategies as st
 from jinja2 import UndefinedError
 
-from images.build import check_folders
-from images.config import BuildConfig, Profile, checkout
+from images.config import BuildConfig, checkout
 from images.customise import element_hooks
 from images.graph import Step
 from images.index import PackageIndex, _explain
 from images.licences import Licences
-from images.log import BuildLog
 from images.manifest import describe, installed_packages
-from images.media import answer_name
 from images.menu import ARGUMENTS_SIZE, SERIAL, arguments_script, entries, kernel_arguments
 from images.meter import Meter, explained
 from images.packages import PackageList, read_list
 from images.pool import PackagePool
 from images.publish import _place, publish
 from images.render import render
-from images.steps import Steps
-from images.wheels import NOT_IN_DEBIAN, ROOMS, locked, room_sources
-from zeroth.cli import cli
+from images.wheels import NOT_IN_DEBIAN, locked, room_sources
 from zeroth.errors import ExitCode, UserError
 from zeroth.keys.keyring import check_file
 from zeroth.keys.signing import Purpose, SecretKey
@@ -349,55 +342,3 @@ def test_published_files_are_placed_once(tmp_path: Path) -> None:
     other.write_text("two")
     assert not _place(other, target)
     assert (target.read_text(), source.read_text()) == ("two", "one")
-
-
-def steps(tmp_path: Path, **changes: object) -> Steps:
-    config = BuildConfig(ROOT, **{"firmware": False, **changes})  # type: ignore[arg-type]
-    return Steps(config, BuildLog(io.StringIO()), tmp_path, "today", lambda: index(tmp_path / "lists"))
-
-
-def test_what_changes_what(tmp_path: Path) -> None:
-    answer = tmp_path / "a.ks"
-    answer.write_text("rootpw --lock\n")
-    release = steps(tmp_path)
-    dev = steps(tmp_path, profile=Profile.DEV)
-    answered = steps(tmp_path, answer=answer)
-    firmware = steps(tmp_path, firmware=True)
-    assert release.tree().key == dev.tree().key
-    assert release.root().key != dev.root().key
-    assert release.root().key == answered.root().key
-    assert release.iso().key != answered.iso().key
-    assert release.base().key != firmware.base().key
-    assert release.tools().key == firmware.tools().key
-    assert steps(tmp_path, firmware=None).base().key == firmware.base().key
-    other_mirror = steps(tmp_path, mirror="http://other.example/debian")
-    assert release.iso().key == other_mirror.iso().key
-
-
-def test_an_embedded_answer_keeps_its_kind() -> None:
-    assert answer_name(Path("/x/Host One.YAML")) == "answer.yaml"
-
-
-def test_graph_shows_every_step() -> None:
-    result = CliRunner().invoke(cli, ["image", "graph", "--json"], catch_exceptions=False)
-    rows = json.loads(result.stdout)
-    names = [row["step"] for row in rows]
-    assert set(names) >= {"tools", "base", "system", "tree", "root", "boot", "iso"}
-    assert all(names.index(need) < names.index(row["step"]) for row in rows for need in row["needs"])
-    assert len(ROOMS) == len(set(ROOMS))
-
-
-def test_epoch_is_a_number(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("SOURCE_DATE_EPOCH", "yesterday")
-    with pytest.raises(UserError, match="SOURCE_DATE_EPOCH"):
-        _ = BuildConfig(ROOT).epoch
-    monkeypatch.setenv("SOURCE_DATE_EPOCH", "17")
-    assert BuildConfig(ROOT).epoch == 17
-
-
-def test_folders_that_a_shell_would_split_are_refused() -> None:
-    check_folders([Path("/srv/zeroth-1.0/check_out"), Path("/srv/z\u00fcrich")])
-    for name in ("/srv/my builds", "/srv/a;b", "/srv/$HOME"):
-        with pytest.raises(UserError, match="blanks") as caught:
-            check_folders([Path(name)])
-        assert caught.value.where == name

@@ -18,7 +18,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from images.netboot import netboot_texts
-from tests.unit.images.test_element_host import INITRAMFS, read_arguments
+from tests.unit.images.test_element_boot import INITRAMFS, read_arguments
 from zeroth.deploy.verity import ROOT_TREE, RootTree, write_root_tree
 from zeroth.system.run import run
 

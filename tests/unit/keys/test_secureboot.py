@@ -119,7 +119,7 @@ def _put(folder: Path, key: rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey) -> N
 @pytest.mark.parametrize(
     ("spoil", "said"),
     [
-        (lambda folder: (folder / "db.key").unlink(), "cannot read it"),
+        (lambda folder: (folder / "db.key").unlink(), "there is no db.key"),
         (lambda folder: (folder / "db.key").chmod(0o644), "others can read"),
         (lambda folder: (folder / "db.key").write_text("what"), "not a secret key"),
         (lambda folder: (folder / "db.crt").write_text("what"), "not a certificate"),
@@ -151,3 +151,9 @@ def test_the_command(tmp_path: Path) -> None:
     assert program_key(tmp_path / "b", lambda _: lambda: b"open sesame").certificate
     with pytest.raises(UserError, match="owner's name"):
         CliRunner().invoke(keys, ["secureboot", "new", str(tmp_path / "c"), "--owner", ""], catch_exceptions=False)
+
+
+def test_a_folder_without_keys_is_told_how_to_get_some(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=r"no db\.key") as caught:
+        program_key(tmp_path, _never)
+    assert "zeroth keys secureboot new" in caught.value.hint
