@@ -16,6 +16,7 @@ from images.packages import read_list
 from images.sources import parse_one_line
 from tests.bench.build import WHOLE, build_seconds
 from tests.bench.figures import Figures
+from tests.lab.needs import LOCK_WAIT
 from zeroth.errors import UserError
 from zeroth.system.run import CommandFailed, run
 from zeroth.system.size import Size
@@ -70,7 +71,7 @@ def peer_figures(say: Callable[[str], None]) -> list[Figures]:
             folder = work / peer.name
             folder.mkdir()
             try:
-                run(["apt-get", "install", "-y", "--no-install-recommends", *peer.packages],
+                run(["apt-get", "-o", LOCK_WAIT, "install", "-y", "--no-install-recommends", *peer.packages],
                     env={"DEBIAN_FRONTEND": "noninteractive"})  # fmt: skip
                 started = time.monotonic()
                 made = peer.build(folder, packages, mirrors)

@@ -12,10 +12,13 @@ from zeroth.errors import ExitCode, UserError
 from zeroth.system.files import sha256_file
 from zeroth.system.run import run
 
-__all__ = ["node_modules", "prepare"]
+__all__ = ["LOCK_WAIT", "node_modules", "prepare"]
 
 _PACKAGES = {"ssh": "openssh-client", "node": "nodejs", "npm": "npm", "setpriv": "util-linux"}
 """Program to the Debian package that has it; one that is there from elsewhere serves as well."""
+
+LOCK_WAIT = "DPkg::Lock::Timeout=300"
+"""An option of apt's: seconds to wait while something else installs."""
 
 
 def prepare() -> None:
@@ -26,7 +29,7 @@ def prepare() -> None:
     missing = [package for program, package in _PACKAGES.items() if shutil.which(program) is None]
     if not missing:
         return
-    command = ["apt-get", "install", "-y", "--no-install-recommends", *missing]
+    command = ["apt-get", "-o", LOCK_WAIT, "install", "-y", "--no-install-recommends", *missing]
     if os.geteuid() != 0:
         raise UserError(
             f"not installed: {', '.join(missing)}", f"Run: sudo {' '.join(command)}", code=ExitCode.MACHINE

@@ -1,8 +1,9 @@
 """``python -m tests.reproducible``: build twice under different circumstances, and compare (make reproducible).
 
 The builds share nothing: each has a clone of the commit that is checked out, in a folder of another name and depth,
-an empty cache, a host name, a locale, a time zone, a umask, a number of jobs of its own. The second one takes the
-packages that the first one fetched, and has no network: what is compared is the builder, not the mirror of the moment.
+an empty cache, a host name, a locale, a time zone, a umask, a number of jobs of its own. The second one runs on
+another release of Debian with another date, takes the packages that the first one fetched, and has no network: what is
+compared is the builder, not the mirror of the moment.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ import click
 
 from images.cache import Store
 from tests.reproducible.compare import first_difference
+from tests.reproducible.debian import inside, other_debian
 from zeroth.cli import run_command
 from zeroth.errors import ExitCode, UserError
 from zeroth.system.files import sha256_file
@@ -36,6 +38,8 @@ class Circumstances:
 
     :ivar folder: of the clone, below a folder for temporary files.
     :ivar umask: octal, as a shell writes it.
+    :ivar other_debian: on another release of Debian than this machine's.
+    :ivar clock: what the programs of that Debian take for the date, relative to now, as ``faketime`` has it.
     :ivar network: whether there is one.
     """
 
@@ -44,6 +48,8 @@ class Circumstances:
     umask: str
     environment: dict[str, str]
     jobs: int
+    other_debian: bool = False
+    clock: str = "+0d"
     network: bool = True
 
 
@@ -51,7 +57,7 @@ ONE = Circumstances("one", "builder", "022", {"LC_ALL": "C.UTF-8", "TZ": "UTC", 
 TWO = Circumstances(
     "another/much/longer/place-for_it", "host-2.example.org", "077",
     {"LC_ALL": "tr_TR.UTF-8", "LANG": "de_DE.UTF-8", "TZ": "Pacific/Kiritimati", "HOME": "/nonexistent"}, 2,
-    network=False,
+    other_debian=True, clock="+417d", network=False,
 )  # fmt: skip
 
 
@@ -93,15 +99,20 @@ def _build(work: Path, how: Circumstances, profile: str, packages_of: Path | Non
         for name in ("index", "packages"):
             shutil.copytree(packages_of / name, cache / name, symlinks=True)
         shutil.copy2(packages_of / "packages-as-of", cache)
+    python, tree = Path(sys.executable), None
+    if how.other_debian and packages_of:
+        tree, python = other_debian(work, clone, packages_of), clone / ".venv" / "bin" / "python"
     command = (
-        f"hostname {how.host_name} && umask {how.umask} && ip link set lo up && cd '{clone}' && "
-        f"exec '{sys.executable}' -m zeroth image build --profile {profile} --jobs {how.jobs}"
+        f"hostname {how.host_name} && umask {how.umask} && ip link set lo up && cd '{clone}' && exec "
+        + (f"env NO_FAKE_STAT=1 faketime -f {how.clock} " if tree else "")
+        + f"'{python}' -m zeroth image build --profile {profile} --jobs {how.jobs}"
         + ("" if how.network else " --offline")
     )
     click.echo(f"building in {clone}, {how.jobs} jobs, umask {how.umask}, {how.environment['TZ']}")
     environment = {**how.environment, "PYTHONPATH": str(clone), "ZEROTH_CACHE": str(cache)}
     namespaces = ["unshare", "--uts", *([] if how.network else ["--net"])]
-    run([*namespaces, "sh", "-c", command], env=environment, on_line=lambda line: click.echo(f"  {line}"))
+    argv = inside(tree, work, command) if tree else ["sh", "-c", command]
+    run([*namespaces, *argv], env=environment, on_line=lambda line: click.echo(f"  {line}"))
     return (clone / "dist" / "zeroth.iso").resolve()
 
 

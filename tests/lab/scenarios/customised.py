@@ -19,7 +19,7 @@ variables: {site: Berlin}
 files:
   - {source: site.conf.j2, target: /etc/site/site.conf, template: true, mode: "0640", owner: "root:adm"}
 modules: {block: [floppy]}
-boot: {xen: [loglvl=all], dom0: [zeroth.site=here]}
+boot: {xen: [loglvl=all], dom0: [site.where=here]}
 locales: [de_DE.UTF-8]
 """
 _EXPECTED = {
@@ -28,7 +28,7 @@ _EXPECTED = {
     "stat -c %a:%U:%G /etc/site/site.conf": "640:root:adm",
     "modprobe -n -v floppy": "install /bin/false",
     "xl info": "loglvl=all",
-    "cat /proc/cmdline": "zeroth.site=here",
+    "cat /proc/cmdline": "site.where=here",
     "LC_ALL=de_DE.UTF-8 date -d 2026-03-01 +%B": "März",
     "cat /etc/issue": "Example Cloud Host",
 }

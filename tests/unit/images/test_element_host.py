@@ -113,6 +113,33 @@ def test_account_files_are_rewritten_in_their_columns_only() -> None:
     assert ids.rewrite(text, {2: {101: 801}, 3: {103: 803}}) == text.replace("x:101:103", "x:801:803")
 
 
+# The initrd of netboot.
+
+newer = tool("zeroth-host", "new_files")
+
+
+def test_new_files_are_those_that_were_not_there_as_they_are(tmp_path: Path) -> None:
+    before, after = tmp_path / "before", tmp_path / "after"
+    for folder in (before, after):
+        (folder / "lib").mkdir(parents=True)
+        (folder / "lib/same").write_text("same")
+        (folder / "lib/other").write_text(folder.name.zfill(8))
+        (folder / "link").symlink_to("lib/same")
+        (folder / "moved").symlink_to(folder.name)
+    (after / "lib/net").mkdir()
+    (after / "lib/net/card.ko").write_text("x")
+    (after / "lib.d").symlink_to("lib")
+    (before / "gone").write_text("x")
+
+    assert list(newer.new_files(before, after)) == [
+        "./lib.d",
+        "./lib/net",
+        "./lib/net/card.ko",
+        "./lib/other",
+        "./moved",
+    ]
+
+
 # /var as a template.
 
 var = tool("zeroth-host", "factory_var")
