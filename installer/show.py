@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from io import StringIO
 
 from rich import box
 from rich.console import Console
@@ -19,7 +20,7 @@ from zeroth.spec.render import printable
 from zeroth.system.facts import DiskFacts, Facts
 from zeroth.system.size import Size
 
-__all__ = ["WIDTH", "show_facts", "show_outcome"]
+__all__ = ["WIDTH", "carries", "identity", "outcome_text", "show_facts", "show_outcome"]
 
 WIDTH = 80
 
@@ -36,6 +37,13 @@ def show_outcome(console: Console, outcome: Outcome) -> None:
             _say(console, "To apply it again, put `reinstall` into the answer.")
 
 
+def outcome_text(outcome: Outcome, width: int = WIDTH) -> str:
+    """What :func:`show_outcome` prints."""
+    out = StringIO()
+    show_outcome(Console(file=out, width=width, color_system=None, force_terminal=False), outcome)
+    return out.getvalue()
+
+
 def show_facts(console: Console, facts: Facts) -> None:
     """Print what a machine has."""
     dmi, cpu, firmware = facts.dmi, facts.cpu, facts.firmware
@@ -48,7 +56,7 @@ def show_facts(console: Console, facts: Facts) -> None:
     _say(console, f"clock     {facts.clock}" + (f", in a domain of {facts.hypervisor}" if facts.hypervisor else ""))
     disks = _table("disk", "size", "what", "carries")
     for disk in facts.disks:
-        disks.add_row(disk.path, Size(disk.size).approx(), _identity(disk), _carries(disk))
+        disks.add_row(disk.path, Size(disk.size).approx(), identity(disk), carries(disk))
     console.print(disks)
     nics = _table("NIC", "MAC", "driver", "link", "VFs")
     for nic in facts.nics:
@@ -59,7 +67,7 @@ def show_facts(console: Console, facts: Facts) -> None:
 
 def _show_plan(console: Console, plan: InstallPlan) -> None:
     disk = plan.disk
-    _say(console, f"Disk:    {disk.path}, {Size(disk.size).approx()}, {_identity(disk)}")
+    _say(console, f"Disk:    {disk.path}, {Size(disk.size).approx()}, {identity(disk)}")
     _say(console, f"Network: {plan.nic.name} ({plan.nic.mac})")
     image = plan.image
     named = f"{image.defaults.product} {image.version}" if image else "(planned away from the medium)"
@@ -116,7 +124,7 @@ def _show_verdicts(console: Console, verdicts: Sequence[Verdict]) -> None:
     for verdict in verdicts:
         disk = verdict.disk
         taken = ("chosen: " if verdict.taken else "no: ") + verdict.why
-        table.add_row(disk.path, Size(disk.size).approx(), _identity(disk), taken)
+        table.add_row(disk.path, Size(disk.size).approx(), identity(disk), taken)
     console.print(table)
 
 
@@ -130,12 +138,14 @@ def _show_checks(console: Console, checks: Sequence[Check]) -> None:
     console.print(table)
 
 
-def _identity(disk: DiskFacts) -> str:
+def identity(disk: DiskFacts) -> str:
+    """How a disk is attached, its model and its serial number."""
     words = [disk.transport, f"{disk.vendor} {disk.model}".strip(), f"serial {disk.serial}" if disk.serial else ""]
     return printable(", ".join(word for word in words if word)) or "unnamed"
 
 
-def _carries(disk: DiskFacts) -> str:
+def carries(disk: DiskFacts) -> str:
+    """What is on a disk."""
     notes = ["the install medium"] if disk.medium else []
     return printable("; ".join([*notes, *disk.in_use, *disk.contents])) or "nothing"
 

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from zeroth.spec.checks import Known
     from zeroth.spec.model import HostSpec
 
-__all__ = ["Reading", "load_answer", "read_answer"]
+__all__ = ["Reading", "load_answer", "read_answer", "read_document"]
 
 
 def _reader(module: str, name: str) -> Callable[[str], Document]:
@@ -93,6 +93,15 @@ def read_answer(answer: AnswerText, known: Known | None = None, *, keep_plain: b
     except AnswerErrors as error:
         return Reading(answer, None, tuple(error.problems))
     return Reading(answer, spec, in_order(problems), hashed)
+
+
+def read_document(answer: AnswerText) -> Document:
+    """What an answer says, whether it is enough for a host or not; what cannot be read is in its problems.
+
+    :raises AnswerErrors: it is no answer at all.
+    """
+    with _document(answer) as waited:
+        return waited()
 
 
 def load_answer(answer: AnswerText, known: Known | None = None) -> HostSpec:
