@@ -18,11 +18,13 @@ from installer.hooks import HOOKS, HookRunner
 from installer.hostkeys import HostKey
 from installer.image import InstallImage, read_image, verify_image
 from installer.links import raise_links
+from installer.network_trial import LiveNetwork, Network, judge, try_network
 from installer.online import OnlineFetch, go_online, wait_online
 from installer.plan import AlreadyApplied, InstallPlan, Outcome, Refused
 from installer.planner import PlanRequest, plan_installation
+from installer.preflight import warnings
 from installer.report import Reporter
-from installer.show import WIDTH, show_outcome
+from installer.show import WIDTH, show_checks, show_outcome
 from zeroth.deploy.layout import InstallId, Part
 from zeroth.errors import ExitCode, UserError
 from zeroth.keys.keyring import trusted_keys
@@ -30,6 +32,7 @@ from zeroth.progress import Step, Stream
 from zeroth.redaction import RedactedSink, Redactor
 from zeroth.sinks import PlainSink, log_file
 from zeroth.spec.answer import AnswerText
+from zeroth.spec.arguments import NETWORK_TRY, network_try_wanted
 from zeroth.spec.embedded import Embedded, embedded_in
 from zeroth.spec.load import load_answer
 from zeroth.spec.model import EndAction, HostSpec, NotifySpec, OnFailure, Stage
@@ -37,7 +40,7 @@ from zeroth.spec.secrets import secret_values
 from zeroth.spec.sources import ANSWER_LABEL, MEDIUM, find_answer
 from zeroth.spec.volumes import LiveVolumes
 from zeroth.system.block import exclusive, mounted, partition_path
-from zeroth.system.facts import Machine
+from zeroth.system.facts import Machine, NicFacts
 from zeroth.system.live import LiveMachine
 from zeroth.system.run import run
 
@@ -101,6 +104,8 @@ class Session:
     :param links: brings the network cards' links up before they are looked at.
     :param medium: where the medium is mounted.
     :param network: begins to bring the installer's own network up.
+    :param trial: what the answer's network is tried with.
+    :param cmdline: the kernel command line.
     :param hooks: where the texts of hooks lie while they run.
     """
 
@@ -113,6 +118,8 @@ class Session:
     log: Path = LOG
     medium: Path = MEDIUM
     network: Callable[[], None] = go_online
+    trial: Network = field(default_factory=LiveNetwork)
+    cmdline: Path = Path("/proc/cmdline")
     hooks: Path = HOOKS
     redact: Redactor = field(default_factory=Redactor)
     _hooks: HookRunner | None = None
@@ -120,6 +127,7 @@ class Session:
     _reporter: Reporter = field(default_factory=Reporter)
     _spec: HostSpec | None = None
     _begun: InstallPlan | None = None
+    _nics: tuple[NicFacts, ...] = ()
 
     def run(self) -> Report:
         """Install. Whatever goes wrong is told and reported, never raised."""
@@ -195,6 +203,7 @@ class Session:
             # Each was shown with its hint.
             reason = "; ".join(_one_line(problem.message) for problem in outcome.problems)
             return Report(Ended.FAILED, reason, failure=ExitCode.INPUT)
+        told += self._try_network(outcome, spec, step)
         with step.step("Check the image"):
             verify_image(image)
             check_before(outcome, self.places)
@@ -207,6 +216,18 @@ class Session:
         reservations = (*outcome.reservations, *told, *reservations)
         self._host_keys = application.host_keys
         return Report(Ended.FINISHED, reservations=reservations)
+
+    def _try_network(self, plan: InstallPlan, spec: HostSpec, step: Step) -> tuple[str, ...]:
+        if not plan.try_network:
+            return ()
+        if not network_try_wanted(self.cmdline.read_text(encoding="utf-8", errors="replace")):
+            return (f"the management network was not tried ({NETWORK_TRY}=no)",)
+        with step.step("Try the network") as trying:
+            others = [nic for nic in self._nics if nic != plan.nic]
+            checks = try_network(spec.management, [plan.nic], others, self.trial, trying.log)
+            self._print(lambda console: show_checks(console, checks))
+            judge(checks)
+        return warnings(checks)
 
     def _tell_failure(self, reason: str, hint: str) -> None:
         lines = self.log.read_text(encoding="utf-8", errors="replace").splitlines()[-_TAIL:]
@@ -254,16 +275,21 @@ class Session:
         """Plan; when the disk is not there yet, give slow controllers and USB bridges some time."""
         end = time.monotonic() + _PATIENCE
         while True:
-            outcome = plan_installation(self.machine.facts(), request)
+            facts = self.machine.facts()
+            self._nics = facts.nics
+            outcome = plan_installation(facts, request)
             waiting = isinstance(outcome, Refused) and not any(verdict.taken for verdict in outcome.verdicts)
             if not waiting or time.monotonic() > end:
                 return outcome
             time.sleep(2)
 
     def _show(self, outcome: Outcome) -> None:
+        self._print(lambda console: show_outcome(console, outcome))
+
+    def _print(self, show: Callable[[Console], None]) -> None:
         with self.log.open("a", encoding="utf-8") as log:
             for output in (*self.outputs, log):
-                show_outcome(Console(file=output, width=WIDTH, color_system=None, force_terminal=False), outcome)
+                show(Console(file=output, width=WIDTH, color_system=None, force_terminal=False))
 
     def _say(self, text: str) -> None:
         text = self.redact(text)

@@ -90,6 +90,7 @@ class InstallPlan:
     :ivar boot_entries: the texts of the slot's own entries, by file name, in the order to write them.
     :ivar image: None when planned away from the medium.
     :ivar hooks: the programs that the answer has the installer run, of all stages.
+    :ivar try_network: the management network is tried before the first action; planning tries nothing.
     """
 
     legs: tuple[Leg, ...]
@@ -108,6 +109,7 @@ class InstallPlan:
     destroys: tuple[str, ...] = ()
     reservations: tuple[str, ...] = ()
     hooks: tuple[Hook, ...] = ()
+    try_network: bool = True
 
     @property
     def disk(self) -> DiskFacts:
@@ -135,6 +137,7 @@ class InstallPlan:
             "answer_digest": self.digest,
             "image_version": self.image.version if self.image else None,
             "management_nic": {"name": self.nic.name, "mac": self.nic.mac},
+            "network_trial": "not tried yet" if self.try_network else "left out",
             "resumes": self.resumes or None,
             "destroys": list(self.destroys),
             "reservations": list(self.reservations),

@@ -9,7 +9,16 @@ from installer.hooks import hook_title
 from installer.image import InstallImage
 from installer.nics import NicChoice, choose_nic
 from installer.plan import Action, ActionKind, AlreadyApplied, InstallPlan, Leg, Outcome, Problem, Refused
-from installer.preflight import Check, check_disk, check_image, check_machine, check_nic, failures, warnings
+from installer.preflight import (
+    Check,
+    check_disk,
+    check_image,
+    check_machine,
+    check_nic,
+    check_trial,
+    failures,
+    warnings,
+)
 from zeroth.deploy.bootmenu import boot_entry, render_boot_menu, render_entries
 from zeroth.deploy.imagedefaults import ImageDefaults
 from zeroth.deploy.layout import InstallId, Layout, Part, make_layout
@@ -73,6 +82,7 @@ def _preflight(facts: Facts, request: PlanRequest, choice: Choice, nics: NicChoi
         *disks,
         *check_image(_layout(choice), request.image),
         check_nic(nics.nic, nics.problem),
+        *check_trial(request.spec.management),
         *check_machine(facts, request.spec, request.image),
     )
 
@@ -139,6 +149,7 @@ def _install(
         destroys=() if phase else disk.contents,
         reservations=reservations,
         hooks=request.spec.hooks,
+        try_network=request.spec.management.try_first,
     )
 
 

@@ -14,11 +14,14 @@ from installer.image import InstallImage
 from zeroth.deploy.layout import Layout, Part, make_layout
 from zeroth.deploy.signedboot import MOST_DOM0_MEMORY
 from zeroth.errors import UserError
-from zeroth.spec.model import Dom0Spec, HostSpec
+from zeroth.spec.model import Dom0Spec, HostSpec, ManagementNetwork
 from zeroth.system.facts import DiskFacts, Facts, NicFacts
 from zeroth.system.size import MIB, Size
 
-__all__ = ["Check", "Result", "check_disk", "check_image", "check_machine", "check_nic", "failures", "warnings"]
+__all__ = [
+    "Check", "Result", "check_disk", "check_image", "check_machine", "check_nic", "check_trial", "failures",
+    "warnings",
+]  # fmt: skip
 
 # What Xen takes for itself and its tables beside domain 0, on a machine of a few GiB; measured with Xen 4.20.
 _XEN_OVERHEAD = 192 * MIB
@@ -87,6 +90,14 @@ def check_nic(nic: NicFacts | None, problem: str) -> Check:
         speed = f", {nic.speed} Mb/s" if nic.speed else ""
         return Check("network card", Result.PASS, f"{nic.name} ({nic.mac}) has a link{speed}")
     return Check("network card", Result.WARN, f"{nic.name} ({nic.mac}) has no link: is the cable in?", "Plug it in.")
+
+
+def check_trial(management: ManagementNetwork) -> tuple[Check, ...]:
+    """Whether the network is going to be tried; nothing where it is."""
+    if management.try_first:
+        return ()
+    message = "it is not tried before the disk is written to, as the answer says"
+    return (Check("management network", Result.WARN, message, "Leave out `network --no-try` (management.try_first)."),)
 
 
 def check_disk(disk: DiskFacts, facts: Facts, *, allowed: bool, boots: bool = True) -> tuple[Check, ...]:

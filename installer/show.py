@@ -20,7 +20,7 @@ from zeroth.spec.render import printable
 from zeroth.system.facts import DiskFacts, Facts
 from zeroth.system.size import Size
 
-__all__ = ["WIDTH", "carries", "identity", "outcome_text", "show_facts", "show_outcome"]
+__all__ = ["WIDTH", "carries", "identity", "outcome_text", "show_checks", "show_facts", "show_outcome"]
 
 WIDTH = 80
 
@@ -68,7 +68,8 @@ def show_facts(console: Console, facts: Facts) -> None:
 def _show_plan(console: Console, plan: InstallPlan) -> None:
     disk = plan.disk
     _say(console, f"Disk:    {disk.path}, {Size(disk.size).approx()}, {identity(disk)}")
-    _say(console, f"Network: {plan.nic.name} ({plan.nic.mac})")
+    trial = "not tried yet; it is before anything is written" if plan.try_network else "not tried"
+    _say(console, f"Network: {plan.nic.name} ({plan.nic.mac}), {trial}")
     image = plan.image
     named = f"{image.defaults.product} {image.version}" if image else "(planned away from the medium)"
     _say(console, f"Image:   {named}")
@@ -89,7 +90,7 @@ def _show_plan(console: Console, plan: InstallPlan) -> None:
     console.print(table)
     _show_hooks(console, plan.hooks)
     _show_verdicts(console, plan.verdicts)
-    _show_checks(console, plan.checks)
+    show_checks(console, plan.checks)
     for reservation in plan.reservations:
         _say(console, f"Note: {reservation}")
 
@@ -101,7 +102,7 @@ def _show_refused(console: Console, refused: Refused) -> None:
         if problem.hint:
             _say(console, problem.hint, indent=4)
     _show_verdicts(console, refused.verdicts)
-    _show_checks(console, refused.checks)
+    show_checks(console, refused.checks)
 
 
 def _show_hooks(console: Console, hooks: Sequence[Hook]) -> None:
@@ -128,7 +129,8 @@ def _show_verdicts(console: Console, verdicts: Sequence[Verdict]) -> None:
     console.print(table)
 
 
-def _show_checks(console: Console, checks: Sequence[Check]) -> None:
+def show_checks(console: Console, checks: Sequence[Check]) -> None:
+    """Print a report of checks."""
     if not checks:
         return
     table = _table("check", "result", "found")

@@ -155,6 +155,8 @@ _IPV6 = Page(
         Field(("management", "mtu"), "MTU", Kind.NUMBER, help="1280 to 9216. Empty: the card's own, 1500."),
         Field(("management", "search"), "Search domains", Kind.LIST, help="Where bare names are looked for."),
         Field(("management", "bridge"), "Bridge", default="xenbr0", help="Name of the Open vSwitch bridge."),
+        Field(("management", "try_first"), "Try it first", Kind.SWITCH, default="yes",
+              help="Nothing is written to a disk while this network does not work."),
     ),
     advanced=True,
 )  # fmt: skip

@@ -10,12 +10,13 @@ from zeroth.errors import UserError
 from zeroth.spec.fetch.found import is_address
 from zeroth.spec.fetch.pins import Pin, parse_pins
 
-__all__ = ["ANSWER", "HINT", "Wanted", "wanted_by"]
+__all__ = ["ANSWER", "HINT", "NETWORK_TRY", "Wanted", "network_try_wanted", "wanted_by"]
 
 ANSWER = "zeroth.answer"
 _PIN = "zeroth.answer_pin"
 _SIGNED = "zeroth.require_signed"
 _NTP = "zeroth.ntp"
+NETWORK_TRY = "zeroth.network_try"
 HINT = "Give zeroth.answer=label:NAME/path, =medium:/path, =https://... (or http, tftp, nfs), =dhcp or =dns"
 _YES, _NO = ("", "1", "yes", "true", "on"), ("0", "no", "false", "off")
 
@@ -41,18 +42,28 @@ def wanted_by(cmdline: str) -> Wanted:
 
     :raises UserError: what it says is malformed, or contradicts itself.
     """
+    return Wanted(
+        _places(_values(cmdline, ANSWER)),
+        tuple(pin for value in _values(cmdline, _PIN) for pin in parse_pins(value)),
+        _switch(_values(cmdline, _SIGNED)),
+        tuple(server for value in _values(cmdline, _NTP) for server in value.split(",") if server),
+    )
+
+
+def network_try_wanted(cmdline: str) -> bool:
+    """Whether the management network is tried before the disk is written to: unless the command line says no.
+
+    :raises UserError: it says neither yes nor no.
+    """
+    values = _values(cmdline, NETWORK_TRY)
+    _check_switch(NETWORK_TRY, values, f"Write {NETWORK_TRY}=no, or leave it out.")
+    return not any(value.lower() in _NO for value in values)
+
+
+def _values(cmdline: str, name: str) -> list[str]:
     # A double quote groups, and stands anywhere in a word.
     words = [word.replace('"', "").partition("=") for word in re.findall(r'(?:[^\s"]|"[^"]*"?)+', cmdline)]
-
-    def values(name: str) -> list[str]:
-        return list(dict.fromkeys(value for given, _, value in words if given == name))
-
-    return Wanted(
-        _places(values(ANSWER)),
-        tuple(pin for value in values(_PIN) for pin in parse_pins(value)),
-        _switch(values(_SIGNED)),
-        tuple(server for value in values(_NTP) for server in value.split(",") if server),
-    )
+    return list(dict.fromkeys(value for given, _, value in words if given == name))
 
 
 def _places(found: Sequence[str]) -> tuple[str, ...]:
@@ -68,7 +79,11 @@ def _places(found: Sequence[str]) -> tuple[str, ...]:
 
 def _switch(found: Sequence[str]) -> bool:
     """Whether it is set. Once set it stays: a word added to the command line does not take it back."""
+    _check_switch(_SIGNED, found, f"Write {_SIGNED} alone, or leave it out.")
+    return any(value.lower() in _YES for value in found)
+
+
+def _check_switch(name: str, found: Sequence[str], hint: str) -> None:
     for value in found:
         if value.lower() not in (*_YES, *_NO):
-            raise UserError(f"{_SIGNED}={value} is neither yes nor no", f"Write {_SIGNED} alone, or leave it out.")
-    return any(value.lower() in _YES for value in found)
+            raise UserError(f"{name}={value} is neither yes nor no", hint)

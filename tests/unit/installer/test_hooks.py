@@ -25,6 +25,7 @@ from installer.planner import plan_installation
 from tests.unit.installer.loopdisk import LoopDisk, loop_disk
 from tests.unit.installer.machines import disk, machine, request, spec
 from tests.unit.installer.medium import write_medium
+from tests.unit.installer.networks import ModelNetwork
 from tests.unit.installer.rootimage import make_root_image
 from tests.unit.spec.webserver import Authority, web_server
 from zeroth.deploy.layout import Part
@@ -200,6 +201,7 @@ def _session(tmp_path: Path, target: LoopDisk, image: InstallImage, *hooks: dict
     answer.write_text(host)
     return Session(
         [io.StringIO()], answer, machine=OneDisk(target), image=lambda: image, links=lambda: None,
+        trial=ModelNetwork(),
         places=Places(mounts=tmp_path / "mounts", efi_loader=image.root.path), log=tmp_path / "log" / "install.log",
         hooks=tmp_path / "hooks",
     )  # fmt: skip

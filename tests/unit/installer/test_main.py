@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from installer.ending import Ended
 from installer.image import InstallImage, read_image
 from installer.main import Report, Session
 from tests.unit.installer.machines import HASH, disk, machine, recorded
+from tests.unit.installer.networks import ModelNetwork
 from tests.unit.installer.test_image import make_medium
 from zeroth.errors import ExitCode, UserError
 from zeroth.spec.answer import AnswerText
@@ -53,6 +55,7 @@ def _session(tmp_path: Path, facts: Facts, image: InstallImage, answer: str = AN
         machine=Recorded(facts),
         image=lambda: image,
         links=lambda: None,
+        trial=ModelNetwork(),
         places=places,
         log=tmp_path / "log" / "install.log",
     )
@@ -79,6 +82,33 @@ def test_a_refusal(tmp_path: Path, image: InstallImage) -> None:
     assert last in log
     assert "not empty" in log
     assert HASH not in log + out.getvalue()
+
+
+def test_a_network_that_does_not_work(tmp_path: Path, image: InstallImage) -> None:
+    """Refused before anything is written; asked of by the answer or at boot, it is told at the end instead."""
+    session, out = _session(tmp_path, machine(_empty()), image)
+    session.trial = broken = ModelNetwork(leases={})
+    session.cmdline = tmp_path / "cmdline"
+    session.cmdline.write_text("quiet\n")
+    report = session.run()
+    assert report.code is ExitCode.MACHINE
+    assert report.reason.startswith("the management network does not work: no DHCP server answered on enp1s0")
+    assert re.search(r"\bDHCP *\| FAIL", out.getvalue())
+    assert "management.try_first: false" in out.getvalue()
+    assert "Check the image" not in out.getvalue()
+    # What comes next is a disk that is not there.
+    broken.tried.clear()
+    session.cmdline.write_text("quiet zeroth.network_try=no\n")
+    assert "/dev/vda" in session.run().reason
+    session, out = _session(tmp_path, machine(_empty()), image, ANSWER + "management: {try_first: false}\n")
+    session.trial = broken
+    assert "/dev/vda" in session.run().reason
+    assert "Note: it is not tried before the disk is written to" in out.getvalue()
+    assert not broken.tried
+    session, _ = _session(tmp_path, machine(_empty()), image)
+    session.cmdline = tmp_path / "cmdline"
+    session.cmdline.write_text("zeroth.network_try=perhaps")
+    assert "neither yes nor no" in session.run().reason
 
 
 def test_a_wrong_answer(tmp_path: Path, image: InstallImage) -> None:

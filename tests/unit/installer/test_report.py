@@ -22,6 +22,7 @@ from installer.main import Session
 from installer.report import Reporter
 from tests.unit.installer.loopdisk import LoopDisk, loop_disk
 from tests.unit.installer.machines import HASH, MACHINE, NIC, disk, machine, spec
+from tests.unit.installer.networks import ModelNetwork
 from tests.unit.installer.test_image import make_medium
 from tests.unit.notify.receivers import Receiver, free_port, receiver, syslog_udp, wait_for
 from tests.unit.spec.webserver import Authority, Credentials
@@ -74,7 +75,7 @@ def _session(
     path = tmp_path / "answer.json"
     path.write_text(host.model_dump_json(context={"revealed": True}))
     return Session(
-        [io.StringIO()], path, machine=OneDisk(target), image=lambda: image, links=lambda: None,
+        [io.StringIO()], path, machine=OneDisk(target), image=lambda: image, links=lambda: None, trial=ModelNetwork(),
         places=Places(mounts=tmp_path / "mounts", efi_loader=image.root.path), log=tmp_path / "log" / "install.log",
         network=lambda: None, hooks=tmp_path / "hooks",
     )  # fmt: skip

@@ -15,6 +15,7 @@ from installer.image import read_image
 from installer.main import Session
 from tests.unit.installer.loopdisk import LoopDisk, loop_disk
 from tests.unit.installer.machines import HASH, machine
+from tests.unit.installer.networks import ModelNetwork
 from tests.unit.installer.test_image import make_medium
 from zeroth.deploy.layout import Part
 from zeroth.errors import ExitCode
@@ -46,6 +47,7 @@ def test_twice(tmp_path: Path) -> None:
                 machine=OneDisk(disk),
                 image=lambda: image,
                 links=lambda: None,
+                trial=ModelNetwork(),
                 places=Places(mounts=tmp_path / "mounts", efi_loader=image.root.path),
                 log=tmp_path / f"run-{number}" / "install.log",
             )

@@ -118,7 +118,7 @@ CHANGES: dict[str, dict[str, tuple[Any, Any]]] = {
              "mirror_with": ({"layout": "mirror"}, {"layout": "mirror", "mirror_with": "missing"}),
              "sr_disks": ([], ["/dev/sdb"])},
     "management": {**_NETWORK, "dns": ([], ["192.0.2.53"]), "search": ([], ["example.com"]),
-                   "bridge": ("xenbr0", "xenbr1")},
+                   "bridge": ("xenbr0", "xenbr1"), "try_first": (True, False)},
     "management.bond": _BOND, "management.address.static": _STATIC, "management.address6.static": _STATIC6,
     "networks": {**_NETWORK, "name": ("a", "b"), "bridge": (None, "br9"),
                  "purposes": ({"address6": {"method": "slaac"}, "purposes": ["storage"]},

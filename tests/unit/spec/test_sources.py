@@ -11,7 +11,7 @@ import pytest
 from zeroth.errors import UserError
 from zeroth.keys.signing import PublicKey, Purpose, SecretKey, sign
 from zeroth.spec import AnswerText
-from zeroth.spec.arguments import Wanted, wanted_by
+from zeroth.spec.arguments import Wanted, network_try_wanted, wanted_by
 from zeroth.spec.embedded import Embedded, EmbeddedAnswer
 from zeroth.spec.fetch.found import Found
 from zeroth.spec.sources import Volume, find_answer
@@ -302,3 +302,11 @@ def test_live_volumes_are_mounted_without_writing_and_always_unmounted(monkeypat
     assert not folder.exists()
     with pytest.raises(UserError, match="holds xfs"), live.mounted(Volume("/dev/vdb", "X", "xfs")):
         pass
+
+
+def test_whether_the_network_is_tried() -> None:
+    assert network_try_wanted("")
+    assert network_try_wanted("quiet zeroth.network_try=yes")
+    assert not network_try_wanted("quiet zeroth.network_try=NO zeroth.network_try=yes"), "who says no is heard"
+    with pytest.raises(UserError, match="neither yes nor no"):
+        network_try_wanted("zeroth.network_try=later")

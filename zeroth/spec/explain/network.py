@@ -48,9 +48,10 @@ def network_rows(spec: HostSpec) -> Rows:
 def _management(network: ManagementNetwork) -> str:
     dns = f"DNS {listed(network.dns)}" if network.dns else ""
     search = f"bare names are looked for in {listed(network.search)}" if network.search else ""
+    trial = "" if network.try_first else "it is not tried before the disk is written to"
     return sentences(
         f"{_uplink(network, 'the only NIC with a link')}, on the bridge {network.bridge}", *_addresses(network), dns,
-        search,
+        search, trial,
     )  # fmt: skip
 
 

@@ -40,6 +40,7 @@ class Zeroth_Network(Filling, RHEL10_Network):
         parser.add_argument("--name", version=RHEL10, help="Name of a further network.")
         parser.add_argument("--purpose", version=RHEL10, help="What a further network is for.")
         parser.add_argument("--bridge", version=RHEL10, help="Name of the Open vSwitch bridge.")
+        parser.add_argument("--no-try", version=RHEL10, action="store_true", help="Do not try the network first.")
         # Checked here, with a place: stock kickstart takes any word.
         parser.add_argument("--onboot", version=RHEL10, help="Only yes.")
         return parser

@@ -149,6 +149,8 @@ COMMANDS: tuple[Command, ...] = (
             Option("--name", "Of a further network: what it is called. Ours.", "NAME", "name"),
             Option("--purpose", "Of a further network: `storage`, `migration`, `guests`, or several. Ours.",
                    "PURPOSE,...", "purposes", Kind.LIST),
+            Option("--no-try", "The installer does not try the management network before it writes to a disk. Ours.",
+                   field="try_first", kind=Kind.OFF),
             Option("--onboot", "Only `yes`: the management network is always up.", "yes"),
             Option("--activate", "Changes nothing: the management network is always up."),
         ),

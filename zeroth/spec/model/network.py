@@ -231,11 +231,14 @@ class ManagementNetwork(_Network):
     :ivar dns: name servers; those of DHCP when none is given.
     :ivar search: domains in which bare names are looked for.
     :ivar bridge: name of the Open vSwitch bridge.
+    :ivar try_first: the installer puts the network up and asks it before it writes to a disk, and installs nothing
+        where it does not work.
     """
 
     dns: Annotated[tuple[AnyHostAddress, ...], Field(max_length=8)] = ()
     search: Annotated[tuple[DomainName, ...], Field(max_length=6)] = ()
     bridge: BridgeName = "xenbr0"
+    try_first: Switch = True
 
     @model_validator(mode="after")
     def _reachable(self) -> Self:

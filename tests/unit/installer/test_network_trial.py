@@ -1,0 +1,161 @@
+"""Trying the answer's network: what is told of each thing that can be wrong with it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from installer.network_trial import LiveNetwork, judge, try_network
+from installer.preflight import Check, Result
+from tests.unit.drivers.netns import Far, cabled, needs_dnsmasq, needs_namespaces, own_namespace
+from tests.unit.installer.networks import GATEWAY_MAC, ModelNetwork, lease
+from zeroth.drivers.network.trial import BondState
+from zeroth.errors import ExitCode, UserError
+from zeroth.spec.model import ManagementNetwork
+from zeroth.system.facts import NicFacts
+
+ONE, TWO = NicFacts(name="enp1s0", mac="52:54:00:00:00:01"), NicFacts(name="enp2s0", mac="52:54:00:00:00:02")
+STATIC = {"method": "static", "address": "192.0.2.10/24", "gateway": "192.0.2.1"}
+BOND = {"mode": "lacp", "nics": ["enp1s0", "enp2s0"]}
+
+
+def management(**fields: Any) -> ManagementNetwork:  # noqa: ANN401 - whatever the model takes
+    return ManagementNetwork.model_validate(fields)
+
+
+def tried(network: ModelNetwork, wanted: ManagementNetwork, *others: NicFacts) -> dict[str, Check]:
+    nics = [ONE, TWO] if wanted.bond else [ONE]
+    said: list[str] = []
+    checks = try_network(wanted, nics, others, network, said.append)
+    assert not network.up, "something was left up"
+    assert all(check.result is not Result.FAIL for check in checks[:-1])
+    assert all(check.hint for check in checks if check.result is not Result.PASS)
+    assert all(f"{check.name}: {check.message}" in said for check in checks)
+    return {check.name: check for check in checks}
+
+
+def refusal(network: ModelNetwork, wanted: ManagementNetwork, *others: NicFacts) -> str:
+    checks = tried(network, wanted, *others)
+    with pytest.raises(UserError) as caught:
+        judge(tuple(checks.values()))
+    assert caught.value.code is ExitCode.MACHINE
+    for words in ("Nothing was written", "--no-try", "management.try_first: false", "zeroth.network_try=no"):
+        assert words in caught.value.hint
+    return caught.value.message
+
+
+def test_all_is_well() -> None:
+    checks = tried(ModelNetwork(servers=["192.0.2.53"]), management(dns=["192.0.2.53"]))
+    judge(tuple(checks.values()))
+    assert {name: check.message for name, check in checks.items()} == {
+        "link": "enp1s0 has a link",
+        "DHCP": "192.0.2.77/24 from 192.0.2.2",
+        "gateway": f"192.0.2.1 answers ({GATEWAY_MAC})",
+        "DNS": "192.0.2.53 answers",
+    }
+
+
+def test_a_fixed_address() -> None:
+    checks = tried(ModelNetwork(leases={}), management(address=STATIC))
+    assert [check.result for check in checks.values()] == [Result.PASS] * 3
+    assert checks["address"].message == "nobody else has 192.0.2.10"
+
+
+def test_a_cable_in_the_wrong_card() -> None:
+    network = ModelNetwork(cables={"enp1s0": False})
+    linked = TWO.model_copy(update={"carrier": True})
+    assert refusal(network, management(), linked).endswith(": enp1s0 has no link; enp2s0 has")
+    assert refusal(network, management()).endswith(": enp1s0 has no link; no other network card has")
+
+
+def test_no_address_but_elsewhere() -> None:
+    network = ModelNetwork(leases={"enp1s0": [lease()], "enp2s0": [lease("198.51.100.9/24", "198.51.100.1")]})
+    linked = TWO.model_copy(update={"carrier": True})
+    found = refusal(network, management(vlan=20), linked)
+    assert "no DHCP server answered on VLAN 20 of enp1s0 within 45 s; but enp1s0 untagged has 192.0.2.77/24" in found
+    assert "enp2s0 has 198.51.100.9/24 from 198.51.100.1" in found
+    assert refusal(ModelNetwork(leases={}), management()).endswith("answered on enp1s0 within 45 s")
+
+
+def test_offers() -> None:
+    assert "offered 192.0.2.77 and then did not give it" in refusal(ModelNetwork(gives=False), management())
+    several = [lease(), lease("198.51.100.9/24", "198.51.100.1"), lease("203.0.113.9/24", "203.0.113.1")]
+    check = tried(ModelNetwork(leases={"enp1s0": several}), management())["DHCP"]
+    assert check.result is Result.WARN
+    assert check.message == "3 DHCP offers: " + ", ".join(f"{it.address} from {it.server}" for it in several)
+
+
+def test_an_address_that_is_taken() -> None:
+    network = ModelNetwork(owners={"192.0.2.10": [GATEWAY_MAC]})
+    found = refusal(network, management(address=STATIC))
+    assert found.endswith(f"192.0.2.10 is in use already, on enp1s0, by {GATEWAY_MAC}")
+
+
+def test_gateways() -> None:
+    silent = ModelNetwork(owners={})
+    assert refusal(silent, management(address=STATIC, vlan=20)).endswith(
+        "the gateway 192.0.2.1 does not answer on VLAN 20 of enp1s0"
+    )
+    assert "gateway 192.0.2.1 does not answer" in refusal(silent, management())
+    none = tried(ModelNetwork(leases={"enp1s0": [lease(router=False)]}, owners={}), management())
+    assert none["gateway"].result is Result.PASS
+    two = tried(ModelNetwork(owners={"192.0.2.1": [GATEWAY_MAC, "02:00:00:00:00:02"]}), management())
+    assert two["gateway"].result is Result.WARN
+
+
+def test_name_servers() -> None:
+    wanted = management(dns=["192.0.2.53", "192.0.2.54", "2001:db8::53"])
+    assert refusal(ModelNetwork(), wanted).endswith("192.0.2.53, 192.0.2.54 do not answer")
+    one = tried(ModelNetwork(servers=["192.0.2.54"]), wanted)["DNS"]
+    assert (one.result, one.message) == (Result.WARN, "the name server 192.0.2.53 does not answer")
+    assert tried(ModelNetwork(), management(dns=["2001:db8::53"]))["DNS"].result is Result.PASS
+
+
+def test_bonds() -> None:
+    names = "the bond of enp1s0, enp2s0"
+    network = ModelNetwork(leases={names: [lease()]}, state=BondState("02:00:00:00:00:0a", ("enp1s0", "enp2s0")))
+    assert tried(network, management(bond=BOND))["LACP"].message == "02:00:00:00:00:0a answers on enp1s0, enp2s0"
+    network.state = BondState("02:00:00:00:00:0a", ("enp1s0",), ("enp2s0",))
+    assert tried(network, management(bond=BOND))["LACP"].result is Result.WARN
+    network.state = BondState("", (), ("enp1s0", "enp2s0"))
+    assert refusal(network, management(bond=BOND)).endswith("no LACP partner answered on enp1s0, enp2s0")
+    network.cables = {"enp1s0": True, "enp2s0": False}
+    backup = tried(network, management(bond={**BOND, "mode": "active-backup"}))
+    assert "LACP" not in backup
+    assert (backup["link"].result, backup["link"].message) == (Result.WARN, "enp2s0 has no link; enp1s0 has")
+    network.cables = {"enp1s0": False, "enp2s0": False}
+    assert "enp1s0, enp2s0 have no link" in refusal(network, management(bond=BOND))
+
+
+def test_a_kernel_that_refuses() -> None:
+    with pytest.raises(UserError, match="no such thing"):
+        tried(ModelNetwork(refuses="no such thing"), management())
+
+
+@pytest.fixture
+def far() -> Iterator[Far]:
+    with own_namespace(), cabled("enp1s0", "enp2s0") as other:
+        yield other
+
+
+@needs_namespaces
+@needs_dnsmasq
+def test_on_a_real_network(far: Far, tmp_path: Path) -> None:
+    """DHCP, then a fixed address there, then one that is taken, and a gateway that is not there."""
+    far.run("ip", "address", "add", "192.0.2.1/24", "dev", "far-enp1s0")
+    far.dnsmasq(tmp_path, "far-enp1s0", "--dhcp-range=192.0.2.100,192.0.2.110,255.255.255.0", "--dhcp-authoritative")
+
+    def results(**fields: Any) -> list[tuple[str, Result]]:  # noqa: ANN401 - whatever the model takes
+        checks = try_network(management(**fields), [ONE], [TWO], LiveNetwork())
+        return [(check.name, check.result) for check in checks]
+
+    good = [("gateway", Result.PASS), ("DNS", Result.PASS)]
+    assert results(dns=["192.0.2.1"]) == [("link", Result.PASS), ("DHCP", Result.PASS), *good]
+    fixed = [("link", Result.PASS), ("address", Result.PASS)]
+    assert results(dns=["192.0.2.1"], address=STATIC) == [*fixed, *good]
+    assert results(address={**STATIC, "gateway": "192.0.2.9"}) == [*fixed, ("gateway", Result.FAIL)]
+    taken = {"method": "static", "address": "192.0.2.1/24"}
+    assert results(address=taken) == [("link", Result.PASS), ("address", Result.FAIL)]

@@ -1,0 +1,248 @@
+"""A network put up for a trial, beside what is there, and taken down again whatever happens.
+
+A VLAN gets a device of its own over the card, which goes on as it was. A bond needs its cards for itself: what they
+carried is gone for the time of the trial, and comes back after it. Nothing is kept, and no file of the host is made:
+the installed host's network is Open vSwitch's, and this is what can be put together from the kernel's own parts.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from ipaddress import IPv4Address, IPv4Interface
+from pathlib import Path
+from typing import Any
+
+import dns.exception
+import dns.message
+import dns.query
+
+from zeroth.drivers.network.networkd import networkd_links
+from zeroth.spec.model import BondMode, BondSpec
+from zeroth.system.files import atomic_write
+from zeroth.system.run import run
+
+__all__ = ["BondState", "LinkState", "Uplink", "bond_state", "link_state", "resolvers", "trial_device"]
+
+_BOND, _VLAN = "zeroth-bond", "zeroth-vlan"
+_ALONE = Path("/run/systemd/network/05-zeroth-trial.network")
+_TABLE = "4200"
+_PRIORITY = "420"
+_DNS_SECONDS = 3.0
+# The kernel's bonding has no balance-slb, which is Open vSwitch's; that each card has its link is seen alike.
+_MODES = {BondMode.ACTIVE_BACKUP: "active-backup", BondMode.BALANCE_SLB: "active-backup", BondMode.LACP: "802.3ad"}
+
+
+@dataclass(frozen=True)
+class Uplink:
+    """What carries a network.
+
+    :ivar nics: kernel names; several with a bond.
+    """
+
+    nics: tuple[str, ...]
+    bond: BondSpec | None = None
+    vlan: int | None = None
+
+    def __str__(self) -> str:
+        names = ", ".join(self.nics)
+        over = f"the bond of {names}" if self.bond else names
+        return f"VLAN {self.vlan} of {over}" if self.vlan else over
+
+
+@dataclass(frozen=True)
+class LinkState:
+    """A device as the kernel has it.
+
+    :ivar carrier: it is up and has a link.
+    """
+
+    mac: str
+    carrier: bool
+
+
+@dataclass(frozen=True)
+class BondState:
+    """How LACP stands.
+
+    :ivar partner: the switch's system address; empty while nobody answers.
+    :ivar active: the cards that work together; ``apart`` those that are not among them.
+    """
+
+    partner: str
+    active: tuple[str, ...]
+    apart: tuple[str, ...] = ()
+
+
+@contextmanager
+def trial_device(uplink: Uplink, alone: Path = _ALONE) -> Iterator[str]:
+    """The device that an address would be on, by name; taken down at the end, and the cards given back.
+
+    :param alone: networkd's file that has it leave the cards of a bond alone meanwhile.
+    :raises UserError: the kernel refuses.
+    """
+    with ExitStack() as undo:
+        device = uplink.nics[0]
+        if uplink.bond:
+            undo.enter_context(_left_alone(uplink.nics, alone))
+            device = undo.enter_context(_bond(uplink.bond, uplink.nics))
+        else:
+            _ip("link", "set", "dev", device, "up")
+        if uplink.vlan:
+            device = undo.enter_context(_vlan(device, uplink.vlan))
+        yield device
+
+
+def link_state(name: str, patience: float = 10.0) -> LinkState:
+    """A device's state, when it has a link or the time is over.
+
+    :param patience: seconds; gigabit copper takes about three to agree on a speed.
+    :raises UserError: there is no such device.
+    """
+    end = time.monotonic() + patience
+    while True:
+        shown = _shown(name)
+        # LOWER_UP is the driver's word for a carrier.
+        state = LinkState(str(shown.get("address", "")), "LOWER_UP" in shown.get("flags", []))
+        if state.carrier or time.monotonic() >= end:
+            return state
+        time.sleep(0.25)
+
+
+def bond_state(nics: Sequence[str], patience: float = 20.0) -> BondState:
+    """How LACP stands on the trial's bond, when all its cards work together or the time is over.
+
+    :param patience: seconds; a switch that is asked every second answers within three.
+    """
+    end = time.monotonic() + patience
+    while True:
+        state = bond_in(_shown(_BOND), {nic: _shown(nic) for nic in nics})
+        if (state.partner and not state.apart) or time.monotonic() >= end:
+            return state
+        time.sleep(0.5)
+
+
+def bond_in(bond: Mapping[str, Any], members: Mapping[str, Mapping[str, Any]]) -> BondState:
+    """The same, of what ``ip -d`` showed of the bond and its cards."""
+    aggregate = bond.get("linkinfo", {}).get("info_data", {}).get("ad_info", {})
+    partner = str(aggregate.get("partner_mac", ""))
+    if not partner.strip("0:"):
+        return BondState("", (), tuple(members))
+    active = tuple(
+        name
+        for name, shown in members.items()
+        if shown.get("linkinfo", {}).get("info_slave_data", {}).get("ad_aggregator_id") == aggregate.get("aggregator")
+        and "LOWER_UP" in shown.get("flags", [])
+    )
+    return BondState(partner, active, tuple(name for name in members if name not in active))
+
+
+def resolvers(
+    device: str, address: IPv4Interface, gateway: IPv4Address | None, servers: Sequence[IPv4Address]
+) -> tuple[IPv4Address, ...]:
+    """Those of the name servers that answer on this device, whatever they say.
+
+    :param address: put on the device for the time of the questions. Only what comes from it goes by this network;
+        everything else goes the way it went.
+    :raises UserError: the kernel refuses the address.
+    """
+    with _addressed(device, address, gateway):
+        return tuple(server for server in servers if _answers(server, address.ip))
+
+
+def _answers(server: IPv4Address, source: IPv4Address) -> bool:
+    question = dns.message.make_query(".", "NS")
+    for _ in range(2):
+        try:
+            dns.query.udp(question, str(server), timeout=_DNS_SECONDS, source=str(source))
+        except (dns.exception.DNSException, OSError):
+            continue
+        return True
+    return False
+
+
+@contextmanager
+def _addressed(device: str, address: IPv4Interface, gateway: IPv4Address | None) -> Iterator[None]:
+    with ExitStack() as undo:
+        # /32 makes no route to the net in the main table, where the net may lie on another device.
+        own = f"{address.ip}/32"
+        _ip("address", "add", own, "dev", device)
+        undo.callback(_ip_try, "address", "del", own, "dev", device)
+        undo.callback(_ip_try, "route", "flush", "table", _TABLE)
+        _ip("route", "replace", str(address.network), "dev", device, "table", _TABLE)
+        if gateway:
+            _ip("route", "replace", "default", "via", str(gateway), "dev", device, "onlink", "table", _TABLE)
+        rule = ("from", str(address.ip), "lookup", _TABLE, "priority", _PRIORITY)
+        _ip("rule", "add", *rule)
+        undo.callback(_ip_try, "rule", "del", *rule)
+        yield
+
+
+@contextmanager
+def _vlan(parent: str, tag: int) -> Iterator[str]:
+    with _device(_VLAN, "link", parent, "type", "vlan", "id", str(tag)):
+        _ip("link", "set", "dev", _VLAN, "up")
+        yield _VLAN
+
+
+@contextmanager
+def _bond(bond: BondSpec, nics: Sequence[str]) -> Iterator[str]:
+    lacp = ["lacp_rate", "fast"] if bond.mode is BondMode.LACP else []
+    with _device(_BOND, "type", "bond", "mode", _MODES[bond.mode], "miimon", "100", *lacp), ExitStack() as undo:
+        for nic in nics:
+            undo.callback(_ip_try, "link", "set", "dev", nic, "up")
+            undo.callback(_ip_try, "link", "set", "dev", nic, "nomaster")
+            _ip("address", "flush", "dev", nic)
+            _ip("link", "set", "dev", nic, "down")
+            _ip("link", "set", "dev", nic, "master", _BOND)
+        _ip("link", "set", "dev", _BOND, "up")
+        yield _BOND
+
+
+@contextmanager
+def _device(name: str, *words: str) -> Iterator[None]:
+    # One that a trial before this one could not take down.
+    _ip_try("link", "del", "dev", name)
+    # "link PARENT" comes before the name.
+    before, after = (words[:2], words[2:]) if words[0] == "link" else ((), words)
+    _ip("link", "add", *before, "name", name, *after)
+    try:
+        yield
+    finally:
+        _ip_try("link", "del", "dev", name)
+
+
+@contextmanager
+def _left_alone(nics: Sequence[str], file: Path) -> Iterator[None]:
+    """Have networkd, which may be asking for an address on these cards, leave them alone; then ask it again."""
+    managed = [nic for nic in nics if networkd_links().get(nic, {}).get("NetworkFile")]
+    if not managed:
+        yield
+        return
+    file.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        atomic_write(file, f"[Match]\nName={' '.join(nics)}\n\n[Link]\nUnmanaged=yes\n")
+        run(["networkctl", "reload"], timeout=30)
+        yield
+    finally:
+        file.unlink(missing_ok=True)
+        # The first has it read its files; the second has it begin anew on cards that it left alone.
+        run(["networkctl", "reload"], timeout=30, ok=range(256))
+        run(["networkctl", "reconfigure", *managed], timeout=30, ok=range(256))
+
+
+def _shown(name: str) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads(_ip("-j", "-d", "link", "show", "dev", name))[0]
+    return found
+
+
+def _ip(*words: str) -> str:
+    return run(["ip", *words], timeout=20).stdout
+
+
+def _ip_try(*words: str) -> None:
+    """On the way back everything is tried, whatever fails."""
+    run(["ip", *words], timeout=20, ok=range(256))
