@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from zeroth.system.run import run
+
 ROOT = Path(__file__).parents[2]
 ROOMS = ("images", "installer", "pxe", "firstboot", "hostagent")
 ALLOWED_ACROSS = {"firstboot": ("hostagent.store", "hostagent.pool")}
@@ -38,3 +40,14 @@ def test_imports_run_downwards(path: Path) -> None:
 @pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(ROOT)))
 def test_modules_can_be_read_in_one_sitting(path: Path) -> None:
     assert len(path.read_text().splitlines()) <= 400
+
+
+def test_nothing_slips_into_the_tree() -> None:
+    if not (ROOT / ".git").exists():
+        pytest.skip("this is not a checkout")
+    for name in run(["git", "ls-files", "-z"], cwd=ROOT).stdout.split("\0"):
+        path = ROOT / name
+        # Links are for the image alone; so large is a picture or the list of pinned dependencies, or it was built.
+        assert not path.is_symlink() or name.startswith("images/elements/"), f"{name} is a link"
+        large = not path.is_symlink() and path.is_file() and path.stat().st_size > 128 << 10
+        assert not large or name.startswith(("docs/pictures/", "requirements/")), f"{name} is large for a text"
