@@ -77,6 +77,8 @@ def _entries(product: str) -> list[MenuEntry]:
         MenuEntry("install", f"Install {product}", "i", f"{kernel_arguments('install')} quiet"),
         MenuEntry("serial", f"Install {product} on the serial console (ttyS0, 115200)", "s",
                   kernel_arguments("install", SERIAL)),
+        MenuEntry("ask", f"Install {product}, asking here (screen or serial console)", "a",
+                  f"{kernel_arguments('install', SERIAL)} quiet zeroth.ask"),
         MenuEntry("safe", f"Install {product} with plain video (nomodeset)", "n",
                   f"{kernel_arguments('install')} nomodeset quiet"),
         MenuEntry("rescue", "Rescue shell (changes nothing)", "r", kernel_arguments("rescue", SERIAL)),

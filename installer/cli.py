@@ -10,12 +10,14 @@ from uuid import uuid4
 import click
 from rich.console import Console
 
-from installer.consoles import console_devices, open_consoles
-from installer.ending import end_machine
+from installer.consoles import console_devices, hush_others, load_keymap, open_consoles
+from installer.ending import after, end_machine
 from installer.image import InstallImage, read_image
 from installer.main import Session
+from installer.person import Decision
 from installer.plan import Refused
 from installer.planner import PlanRequest, plan_installation
+from installer.screens.front import Front
 from installer.show import show_facts, show_outcome
 from zeroth.deploy.layout import InstallId
 from zeroth.errors import ExitCode
@@ -90,11 +92,20 @@ def run_installer(answer_file: Path | None, no_end_action: bool, all_consoles: b
       zeroth installer run --answer /tmp/host.ks --no-end-action
     """
     outputs = [sys.stdout]
+    front = None
     if all_consoles:
-        outputs.append(open_consoles(console_devices()))
-    report = Session(outputs, answer_file).run()
+        devices, hushed = console_devices(), set[Path]()
+        outputs.append(open_consoles(devices, hushed))
+        front = Front(devices, hushed, hush=hush_others, keymap=load_keymap)
+    while True:
+        report = Session(outputs, answer_file, person=front).run()
+        wish = front.ended(report) if front else None
+        if wish is not Decision.RETRY:
+            break
+    if front:
+        front.close()
     if not no_end_action:
-        end_machine(report.ended, report.end_action, report.on_failure)
+        end_machine(report.ended, *after(wish, report.end_action, report.on_failure))
     return report.code
 
 

@@ -5,12 +5,17 @@ from __future__ import annotations
 import io
 import os
 import select
+import signal
 import time
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import TextIO
 
-__all__ = ["console_devices", "open_consoles", "wait_for_enter"]
+from zeroth.errors import UserError
+from zeroth.system.run import run
+
+__all__ = ["console_devices", "hush_others", "load_keymap", "open_consoles", "wait_for_enter"]
 
 _ACTIVE = Path("/sys/class/tty/console/active")
 # A serial line with hardware flow control and nobody at the other end never takes a byte. The installation goes on.
@@ -23,41 +28,56 @@ def console_devices(active: Path = _ACTIVE) -> list[Path]:
     return [Path("/dev") / ("tty1" if name == "tty0" else name) for name in names]
 
 
-def open_consoles(devices: Sequence[Path]) -> TextIO:
+def hush_others() -> None:
+    """The kernel and systemd write no more over what is drawn on the consoles, errors apart that end the machine."""
+    run(["dmesg", "--console-level", "emerg"], ok=(0, 1))
+    # systemd(1): no more status messages.
+    os.kill(1, signal.SIGRTMIN + 21)
+
+
+def load_keymap(name: str) -> None:
+    """Make a keyboard layout hold on the machine's own console; one that is not known there changes nothing."""
+    with suppress(UserError):
+        run(["loadkeys", "--quiet", name])
+
+
+def open_consoles(devices: Sequence[Path], hushed: Container[Path] = ()) -> TextIO:
     """A text file that writes to all devices that can be opened.
 
     A device that takes nothing for five seconds is given up.
+
+    :param hushed: devices that are left alone as long as they are in it: a screen is drawn there.
     """
-    handles = []
+    handles = {}
     for device in devices:
         try:
-            handles.append(os.open(device, os.O_WRONLY | os.O_NOCTTY | os.O_NONBLOCK | os.O_CLOEXEC))
+            handles[device] = os.open(device, os.O_WRONLY | os.O_NOCTTY | os.O_NONBLOCK | os.O_CLOEXEC)
         except OSError:
             # Named on the kernel's command line but not there (no serial port, say): that is usual.
             continue
-    return io.TextIOWrapper(io.BufferedWriter(_FanOut(handles)), encoding="utf-8", line_buffering=True)
+    return io.TextIOWrapper(io.BufferedWriter(_FanOut(handles, hushed)), encoding="utf-8", line_buffering=True)
 
 
 class _FanOut(io.RawIOBase):
-    def __init__(self, handles: list[int]) -> None:
+    def __init__(self, handles: dict[Path, int], hushed: Container[Path]) -> None:
         super().__init__()
-        self._handles = handles
+        self._handles, self._hushed = handles, hushed
 
     def writable(self) -> bool:
         return True
 
     def write(self, data: bytes | bytearray | memoryview) -> int:  # type: ignore[override]
         """Never fails and never blocks for long: a console is for telling, and nothing depends on it."""
-        for handle in list(self._handles):
-            if not _write_all(handle, bytes(data)):
-                self._handles.remove(handle)
+        for device, handle in list(self._handles.items()):
+            if device not in self._hushed and not _write_all(handle, bytes(data)):
+                del self._handles[device]
                 os.close(handle)
         return len(data)
 
     def close(self) -> None:
         if not self.closed:
             super().close()
-            for handle in self._handles:
+            for handle in self._handles.values():
                 os.close(handle)
             self._handles.clear()
 

@@ -8,12 +8,13 @@ from enum import StrEnum
 from pathlib import Path
 
 from installer.consoles import console_devices, wait_for_enter
+from installer.person import Decision
 from zeroth.errors import UserError
 from zeroth.spec.model import EndAction, OnFailure
 from zeroth.system.live import MEDIUM
 from zeroth.system.run import run
 
-__all__ = ["Ended", "end_machine", "next_action"]
+__all__ = ["Ended", "after", "end_machine", "next_action"]
 
 _CDROM_DRIVE_STATUS = 0x5326  # linux/cdrom.h
 _DISC_OK = 4
@@ -38,6 +39,18 @@ def next_action(ended: Ended, end_action: EndAction, on_failure: OnFailure, *, m
     if ended is Ended.NOTHING_TO_DO and end_action is EndAction.REBOOT and not medium_gone:
         return EndAction.POWEROFF.value
     return end_action.value
+
+
+def after(wish: Decision | None, end_action: EndAction, on_failure: OnFailure) -> tuple[EndAction, OnFailure]:
+    """What to do at the end where a person at the screen said so; else what the answer says."""
+    match wish:
+        case Decision.RESTART:
+            return EndAction.REBOOT, on_failure
+        case Decision.POWEROFF:
+            return EndAction.POWEROFF, OnFailure.POWEROFF
+        case Decision.SHELL:
+            return end_action, OnFailure.SHELL
+    return end_action, on_failure
 
 
 def end_machine(ended: Ended, end_action: EndAction, on_failure: OnFailure) -> None:

@@ -20,6 +20,7 @@ from installer.image import InstallImage, read_image, verify_image
 from installer.links import raise_links
 from installer.network_trial import LiveNetwork, Network, judge, try_network
 from installer.online import OnlineFetch, go_online, wait_online
+from installer.person import Person
 from installer.plan import AlreadyApplied, InstallPlan, Outcome, Refused
 from installer.planner import PlanRequest, plan_installation
 from installer.preflight import warnings
@@ -32,7 +33,7 @@ from zeroth.progress import Step, Stream
 from zeroth.redaction import RedactedSink, Redactor
 from zeroth.sinks import PlainSink, log_file
 from zeroth.spec.answer import AnswerText
-from zeroth.spec.arguments import NETWORK_TRY, network_try_wanted
+from zeroth.spec.arguments import NETWORK_TRY, asks_at_screen, network_try_wanted
 from zeroth.spec.embedded import Embedded, embedded_in
 from zeroth.spec.load import load_answer
 from zeroth.spec.model import EndAction, HostSpec, NotifySpec, OnFailure, Stage
@@ -65,12 +66,14 @@ class Report:
     """How it ended.
 
     :ivar reason: of a failure, or why there was nothing to do; one line.
+    :ivar hint: what to do about a failure.
     :ivar failure: the exit code of a failure.
     """
 
     ended: Ended
     reason: str = ""
     reservations: tuple[str, ...] = ()
+    hint: str = ""
     failure: ExitCode = ExitCode.MACHINE
     end_action: EndAction = EndAction.REBOOT
     on_failure: OnFailure = OnFailure.SHELL
@@ -107,6 +110,7 @@ class Session:
     :param trial: what the answer's network is tried with.
     :param cmdline: the kernel command line.
     :param hooks: where the texts of hooks lie while they run.
+    :param person: who is asked where no answer is found, or where the kernel command line says so.
     """
 
     outputs: Sequence[TextIO]
@@ -121,6 +125,7 @@ class Session:
     trial: Network = field(default_factory=LiveNetwork)
     cmdline: Path = Path("/proc/cmdline")
     hooks: Path = HOOKS
+    person: Person | None = None
     redact: Redactor = field(default_factory=Redactor)
     _hooks: HookRunner | None = None
     _host_keys: tuple[HostKey, ...] = ()
@@ -160,7 +165,7 @@ class Session:
         except UserError as error:
             hint = error.hint
             self._say(f"error: {error}" + (f"\nhint:  {error.hint}" if error.hint else ""))
-            report = Report(Ended.FAILED, _one_line(error.message), failure=error.code)
+            report = Report(Ended.FAILED, _one_line(error.message), hint=error.hint, failure=error.code)
         except Exception as error:  # noqa: BLE001 - a defect of ours must not leave a dead screen
             self._say(traceback.format_exc())
             reason = f"a defect of the installer: {_one_line(str(error) or type(error).__name__)}"
@@ -180,7 +185,9 @@ class Session:
     def _install(self, step: Step, stream: Stream) -> Report:
         with step.step("Find the answer") as finding:
             embedded = embedded_in(self.medium)
-            answer = self._find_answer(embedded, finding)
+            found = self._find_answer(embedded, finding)
+        answer = self._asked(found, stream)
+        with step.step("Read the answer"):
             self._spec = spec = embedded.with_keys(load_answer(answer))
             self.redact.learn({*secret_values(spec), embedded.token})
         self._begin_reports(spec, embedded.authorities, stream)
@@ -209,6 +216,8 @@ class Session:
             check_before(outcome, self.places)
         hooks.environment["ZEROTH_DISK"] = outcome.disk.path
         told += hooks.run_stage(Stage.PRE_INSTALL, step)
+        if self.person:
+            self.person.writing(outcome)
         application = Application(outcome, spec, self.places, hooks)
         self._begun = outcome
         with step.step("Write to the disk", total=len(outcome.actions)) as writing:
@@ -220,7 +229,7 @@ class Session:
     def _try_network(self, plan: InstallPlan, spec: HostSpec, step: Step) -> tuple[str, ...]:
         if not plan.try_network:
             return ()
-        if not network_try_wanted(self.cmdline.read_text(encoding="utf-8", errors="replace")):
+        if not network_try_wanted(self._command_line()):
             return (f"the management network was not tried ({NETWORK_TRY}=no)",)
         with step.step("Try the network") as trying:
             others = [nic for nic in self._nics if nic != plan.nic]
@@ -254,7 +263,7 @@ class Session:
         self.network()
         wait_online("a hook")
 
-    def _find_answer(self, embedded: Embedded, step: Step) -> AnswerText:
+    def _find_answer(self, embedded: Embedded, step: Step) -> AnswerText | None:
         if self.answer_file is not None:
             return AnswerText.from_file(self.answer_file)
         # Devices that were announced get their names.
@@ -266,9 +275,24 @@ class Session:
             embedded=embedded,
             keys=trusted_keys(),
         )
-        if answer is None:
+        if answer is not None:
+            step.log(f"{answer.name}: {answer.origin}")
+        return answer
+
+    def _command_line(self) -> str:
+        return self.cmdline.read_text(encoding="utf-8", errors="replace")
+
+    def _asked(self, found: AnswerText | None, stream: Stream) -> AnswerText:
+        """The answer that was found; or what the person says, who may find it filled in already."""
+        asks = self.answer_file is None and asks_at_screen(self._command_line())
+        if found is not None and not asks:
+            self.person = None
+            return found
+        if self.person is None:
             raise _NO_ANSWER
-        step.log(f"{answer.name}: {answer.origin}")
+        self.links()
+        answer = self.person.ask(found, self.machine.facts(), self.image())
+        stream.add(RedactedSink(self.person, self.redact))
         return answer
 
     def _plan(self, request: PlanRequest) -> Outcome:
@@ -297,6 +321,8 @@ class Session:
             for output in (*self.outputs, log):
                 output.write(text + "\n")
                 output.flush()
+        if self.person:
+            self.person.say(text)
 
     def _keep_log(self) -> None:
         """Copy the log onto the target's log partition, if this run got as far as to make one."""

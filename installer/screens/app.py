@@ -6,6 +6,7 @@ from textual.app import App
 from textual.binding import Binding
 from textual.driver import Driver
 
+from installer.person import Decision
 from installer.screens.ask import AskScreen
 from installer.screens.base import Shown
 from installer.screens.disk import DiskScreen
@@ -14,7 +15,7 @@ from installer.screens.leave import LeaveScreen
 from installer.screens.menu import MenuScreen, TextScreen
 from installer.screens.pages import page_named
 from installer.screens.running import EndScreen, ProgressScreen
-from installer.screens.state import SUMMARY, Decision, State
+from installer.screens.state import SUMMARY, State
 from installer.screens.summary import SummaryScreen
 from zeroth.spec.model import HostSpec
 

@@ -12,7 +12,7 @@ from textual.screen import Screen
 from textual.widget import Widget
 from textual.widgets import Static
 
-from installer.screens.widgets import Act
+from installer.screens.widgets import Act, Band
 from zeroth.spec.render import printable
 
 if TYPE_CHECKING:
@@ -31,13 +31,11 @@ class Shown(Screen[None]):
 
     DEFAULT_CSS = """
     Shown { layout: vertical; overflow: hidden; background: ansi_default; color: ansi_default; }
-    Shown #head { height: 1; text-style: reverse; }
     Shown #intro { height: auto; max-height: 3; margin: 1 1 0 1; }
     Shown #body { height: 1fr; margin: 1 1 0 1; overflow: hidden; }
     Shown #told { height: auto; max-height: 4; margin: 0 1; text-style: bold; }
     Shown #help { height: 2; margin: 0 1; }
     Shown #acts { height: 1; margin: 0 1; }
-    Shown #keys { height: 1; text-style: reverse; }
     """
     BINDINGS = [  # noqa: RUF012 - textual's class attribute
         Binding("up", "app.focus_previous", show=False),
@@ -68,14 +66,14 @@ class Shown(Screen[None]):
 
     def compose(self) -> ComposeResult:
         """Head, body and feet."""
-        yield Static(self._head(), id="head", markup=False)
+        yield Band(self._head(), key="head")
         if self.intro:
             yield Static(self.intro, id="intro", markup=False)
         yield Vertical(*self.content(), id="body")
         yield Static("", id="told", markup=False)
         yield Static("", id="help", markup=False)
         yield Horizontal(*(Act(name, key=f"act-{key}") for key, name in self.acts()), id="acts")
-        yield Static(f" {self.keys}".ljust(80), id="keys", markup=False)
+        yield Band(f" {self.keys}", key="keys")
 
     def on_mount(self) -> None:
         """Begin with the first thing that can be changed or done."""

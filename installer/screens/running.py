@@ -7,8 +7,9 @@ from collections.abc import Iterator, Sequence
 from textual.widget import Widget
 from textual.widgets import Static
 
+from installer.person import Decision
 from installer.screens.base import Shown, plain
-from installer.screens.state import Decision, Ending
+from installer.screens.state import Ending
 from installer.screens.widgets import Reader
 
 __all__ = ["EndScreen", "ProgressScreen", "bar"]

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from enum import StrEnum
 from queue import SimpleQueue
 from uuid import uuid4
 
 from installer.disks import Choice, choose_disks
 from installer.image import InstallImage
 from installer.nics import choose_nic
+from installer.person import Decision
 from installer.plan import InstallPlan, Outcome, Problem, Refused
 from installer.planner import PlanRequest, plan_installation
 from installer.screens.draft import Draft
@@ -22,21 +22,9 @@ from zeroth.spec.answer import AnswerText
 from zeroth.spec.model import DiskSpec, HostSpec, Layout
 from zeroth.system.facts import DiskFacts, Facts
 
-__all__ = ["SUMMARY", "Decision", "Ending", "Proposal", "State", "selector_of"]
+__all__ = ["SUMMARY", "Ending", "Proposal", "State", "selector_of"]
 
 SUMMARY = "summary"
-
-
-class Decision(StrEnum):
-    """What the person at the screen wants of the installer."""
-
-    INSTALL = "install"
-    LEAVE = "leave"
-    """Nothing was written, and nothing shall be."""
-    RETRY = "retry"
-    SHELL = "shell"
-    RESTART = "restart"
-    POWEROFF = "poweroff"
 
 
 @dataclass(frozen=True)

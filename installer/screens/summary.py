@@ -8,9 +8,10 @@ from textual.containers import Horizontal
 from textual.widget import Widget
 from textual.widgets import Static
 
+from installer.person import Decision
 from installer.plan import InstallPlan
 from installer.screens.base import Shown
-from installer.screens.state import Decision, Proposal
+from installer.screens.state import Proposal
 from installer.screens.widgets import Pick, Reader
 from installer.show import outcome_text
 

@@ -15,7 +15,21 @@ from textual.suggester import SuggestFromList
 from textual.widget import Widget
 from textual.widgets import Input
 
-__all__ = ["Act", "Entry", "Pick", "Reader", "Rows"]
+__all__ = ["Act", "Band", "Entry", "Pick", "Reader", "Rows"]
+
+
+class Band(Widget):
+    """A line in reverse, over the whole width."""
+
+    DEFAULT_CSS = "Band { height: 1; width: 100%; }"
+
+    def __init__(self, text: str, *, key: str) -> None:
+        super().__init__(id=key)
+        self._text = text
+
+    def render(self) -> Text:
+        """Its text."""
+        return Text(self._text.ljust(self.size.width)[: self.size.width], "reverse", no_wrap=True)
 
 
 class Entry(Input):

@@ -10,13 +10,14 @@ from zeroth.errors import UserError
 from zeroth.spec.fetch.found import is_address
 from zeroth.spec.fetch.pins import Pin, parse_pins
 
-__all__ = ["ANSWER", "HINT", "NETWORK_TRY", "Wanted", "network_try_wanted", "wanted_by"]
+__all__ = ["ANSWER", "HINT", "NETWORK_TRY", "Wanted", "asks_at_screen", "network_try_wanted", "wanted_by"]
 
 ANSWER = "zeroth.answer"
 _PIN = "zeroth.answer_pin"
 _SIGNED = "zeroth.require_signed"
 _NTP = "zeroth.ntp"
 NETWORK_TRY = "zeroth.network_try"
+_ASK = "zeroth.ask"
 HINT = "Give zeroth.answer=label:NAME/path, =medium:/path, =https://... (or http, tftp, nfs), =dhcp or =dns"
 _YES, _NO = ("", "1", "yes", "true", "on"), ("0", "no", "false", "off")
 
@@ -66,6 +67,14 @@ def _values(cmdline: str, name: str) -> list[str]:
     return list(dict.fromkeys(value for given, _, value in words if given == name))
 
 
+def asks_at_screen(cmdline: str) -> bool:
+    """Whether the person at the machine shall be asked, whatever answer there is.
+
+    :raises UserError: it says neither yes nor no.
+    """
+    return _switch(_values(cmdline, _ASK), _ASK)
+
+
 def _places(found: Sequence[str]) -> tuple[str, ...]:
     if "" in found:
         raise UserError(f"{ANSWER}= is empty on the kernel command line", HINT)
@@ -77,9 +86,9 @@ def _places(found: Sequence[str]) -> tuple[str, ...]:
     return tuple(found)
 
 
-def _switch(found: Sequence[str]) -> bool:
+def _switch(found: Sequence[str], name: str = _SIGNED) -> bool:
     """Whether it is set. Once set it stays: a word added to the command line does not take it back."""
-    _check_switch(_SIGNED, found, f"Write {_SIGNED} alone, or leave it out.")
+    _check_switch(name, found, f"Write {name} alone, or leave it out.")
     return any(value.lower() in _YES for value in found)
 
 

@@ -237,7 +237,7 @@ def test_the_boot_menu_follows_the_contract() -> None:
     assert menu.count("menuentry ") == len(entries()) + 2
     assert "set timeout=10" in menu
     assert "set default=install" in menu
-    assert {entry.id for entry in entries()} == {"install", "serial", "safe", "rescue", "xen", "verify"}
+    assert {entry.id for entry in entries()} == {"install", "serial", "ask", "safe", "rescue", "xen", "verify"}
     for entry in entries():
         words = entry.arguments.split()
         assert words[0] == "boot=zeroth"

@@ -87,3 +87,15 @@ def test_enter_on_any_console(tmp_path: Path) -> None:
         os.close(leader)
         os.close(follower)
     wait_for_enter([tmp_path / "absent"])
+
+
+def test_a_console_on_which_a_screen_is_drawn_is_left_alone(tmp_path: Path) -> None:
+    paths = [tmp_path / "one", tmp_path / "two"]
+    for path in paths:
+        path.touch()
+    hushed = {paths[0]}
+    with open_consoles(paths, hushed) as out:
+        out.write("first\n")
+        hushed.clear()
+        out.write("second\n")
+    assert [path.read_text() for path in paths] == ["second\n", "first\nsecond\n"]

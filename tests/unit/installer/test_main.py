@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import io
 import re
-from dataclasses import dataclass, replace
+import sys
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import pytest
@@ -13,14 +14,17 @@ from installer.apply import Places
 from installer.ending import Ended
 from installer.image import InstallImage, read_image
 from installer.main import Report, Session
+from installer.plan import InstallPlan
 from tests.unit.installer.machines import HASH, disk, machine, recorded
 from tests.unit.installer.networks import ModelNetwork
 from tests.unit.installer.test_image import make_medium
 from zeroth.errors import ExitCode, UserError
+from zeroth.progress import Event
 from zeroth.spec.answer import AnswerText
 from zeroth.spec.embedded import AREA, Embedded, write_area
 from zeroth.spec.model import EndAction, OnFailure
 from zeroth.system.facts import AppliedFacts, DiskFacts, Facts, ZerothFacts
+from zeroth.system.run import run
 
 ANSWER = f"""
 hostname: host1
@@ -198,3 +202,81 @@ def test_what_is_embedded_in_the_medium_counts(tmp_path: Path, image: InstallIma
     area.write_bytes(data)
     assert session.run().code is ExitCode.MACHINE
     assert "what is embedded in the medium is damaged" in out.getvalue()
+
+
+@dataclass
+class Somebody:
+    """A person who says this, and wants to stop before the first write if told so."""
+
+    answer: AnswerText
+    stops: bool = False
+    found: AnswerText | None = None
+    seen: list[str] = field(default_factory=list)
+
+    def ask(self, found: AnswerText | None, facts: Facts, image: InstallImage) -> AnswerText:
+        self.found = found
+        return self.answer
+
+    def writing(self, plan: InstallPlan) -> None:
+        self.seen.append("writing")
+        if self.stops:
+            raise UserError("it was stopped at the screen; nothing was written")
+
+    def say(self, text: str) -> None:
+        self.seen.append(text)
+
+    def handle(self, event: Event) -> None:
+        self.seen.append(event.path[-1])
+
+
+def _with_person(
+    tmp_path: Path, image: InstallImage, monkeypatch: pytest.MonkeyPatch, person: Somebody, found: AnswerText | None
+) -> Session:
+    session, _ = _session(tmp_path, machine(_empty()), image)
+    session.answer_file, session.person = None, person
+    monkeypatch.setattr(Session, "_find_answer", lambda *_: found)
+    return session
+
+
+def test_who_stands_there_is_asked_where_there_is_no_answer(
+    tmp_path: Path, image: InstallImage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    person = Somebody(AnswerText(ANSWER, "screen.yaml"), stops=True)
+    report = _with_person(tmp_path, image, monkeypatch, person, None).run()
+    assert report.reason == "it was stopped at the screen; nothing was written"
+    assert "writing" in person.seen
+    assert "Check the image" in person.seen
+    assert not any("Write to the disk" in word for word in person.seen)
+
+
+def test_nobody_is_asked_where_there_is_an_answer(
+    tmp_path: Path, image: InstallImage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    person = Somebody(AnswerText("", "screen.yaml"))
+    found = AnswerText("hostname: UPPER\n", "answer.yaml")
+    report = _with_person(tmp_path, image, monkeypatch, person, found).run()
+    assert report.ended is Ended.FAILED
+    assert person.seen == []
+
+
+def test_the_kernel_command_line_has_them_asked_all_the_same(
+    tmp_path: Path, image: InstallImage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("installer.main.asks_at_screen", lambda _: True)
+    person = Somebody(AnswerText(ANSWER, "screen.yaml"), stops=True)
+    found = AnswerText("hostname: xen1\n", "answer.yaml")
+    _with_person(tmp_path, image, monkeypatch, person, found).run()
+    assert person.found == found
+
+
+def test_without_anybody_a_missing_answer_is_an_error(
+    tmp_path: Path, image: InstallImage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    session = _with_person(tmp_path, image, monkeypatch, Somebody(AnswerText("", "a.yaml")), None)
+    session.person = None
+    assert session.run().reason == "no answer was found"
+
+
+def test_textual_is_loaded_for_people_only() -> None:
+    code = "import sys, installer.cli, installer.main; sys.exit('textual' in sys.modules)"
+    run([sys.executable, "-c", code])

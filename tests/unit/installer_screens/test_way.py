@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import pytest
 
+from installer.person import Decision
 from installer.screens.app import InstallerApp
 from installer.screens.draft import Draft, saved_text
 from installer.screens.running import bar
-from installer.screens.state import Decision, Ending, State
+from installer.screens.state import Ending, State
 from tests.unit.installer.machines import HASH, NIC, disk, machine, recorded
 from tests.unit.installer_screens.person import KNOWN, at_screen, fresh
 from zeroth.spec.answer import AnswerText

@@ -11,7 +11,7 @@ import pytest
 from zeroth.errors import UserError
 from zeroth.keys.signing import PublicKey, Purpose, SecretKey, sign
 from zeroth.spec import AnswerText
-from zeroth.spec.arguments import Wanted, network_try_wanted, wanted_by
+from zeroth.spec.arguments import Wanted, asks_at_screen, network_try_wanted, wanted_by
 from zeroth.spec.embedded import Embedded, EmbeddedAnswer
 from zeroth.spec.fetch.found import Found
 from zeroth.spec.sources import Volume, find_answer
@@ -310,3 +310,17 @@ def test_whether_the_network_is_tried() -> None:
     assert not network_try_wanted("quiet zeroth.network_try=NO zeroth.network_try=yes"), "who says no is heard"
     with pytest.raises(UserError, match="neither yes nor no"):
         network_try_wanted("zeroth.network_try=later")
+
+
+@pytest.mark.parametrize(
+    ("cmdline", "asks"),
+    [
+        ("quiet", False),
+        ("quiet zeroth.ask", True),
+        ("zeroth.ask=1", True),
+        ("zeroth.ask=no", False),
+        ("xzeroth.ask", False),
+    ],
+)
+def test_who_is_asked(cmdline: str, asks: bool) -> None:
+    assert asks_at_screen(cmdline) is asks
