@@ -1,22 +1,44 @@
-"""Bringing network links up, so that it can be seen which have a cable in them."""
+"""Bringing network links up, so that it can be seen which have a cable in them, and at what port it ends."""
 
 from __future__ import annotations
 
 import time
 from pathlib import Path
 
+from zeroth.system.files import atomic_write
 from zeroth.system.run import run
 
 __all__ = ["raise_links"]
 
 _NET = Path("/sys/class/net")
+_LISTEN = Path("/run/systemd/network/89-zeroth-listen.network")
+# After every other file: a card that has one is in use. Addresses that a netboot left stay.
+_UNIT = """\
+[Match]
+Type=ether
+Kind=!*
+
+[Link]
+RequiredForOnline=no
+
+[Network]
+DHCP=no
+LinkLocalAddressing=no
+IPv6AcceptRA=no
+KeepConfiguration=yes
+LLDP=yes
+"""
 
 
 def raise_links(*, seconds: float = 8.0) -> None:
     """Set all physical interfaces up and wait until each has a link, or the time is over.
 
-    Gigabit copper takes about three seconds to negotiate. No address is set.
+    Gigabit copper takes about three seconds to negotiate. No address is set. From here on systemd-networkd listens
+    for what switches say of themselves.
     """
+    atomic_write(_LISTEN, _UNIT)
+    # Nobody listens where it does not run.
+    run(["networkctl", "reload"], ok=range(256))
     cards = [path for path in _NET.iterdir() if (path / "device").exists()]
     for card in cards:
         # One that cannot be set up (no firmware, say) shows as without a link.

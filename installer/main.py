@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 import traceback
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TextIO
@@ -41,8 +41,9 @@ from zeroth.spec.secrets import secret_values
 from zeroth.spec.sources import ANSWER_LABEL, MEDIUM, find_answer
 from zeroth.spec.volumes import LiveVolumes
 from zeroth.system.block import exclusive, mounted, partition_path
-from zeroth.system.facts import Machine, NicFacts
+from zeroth.system.facts import Facts, Machine, NeighbourFacts
 from zeroth.system.live import LiveMachine
+from zeroth.system.lldp import neighbours
 from zeroth.system.run import run
 
 __all__ = ["LOG", "Report", "Session"]
@@ -107,6 +108,7 @@ class Session:
     :param links: brings the network cards' links up before they are looked at.
     :param medium: where the medium is mounted.
     :param network: begins to bring the installer's own network up.
+    :param heard: what the cards heard of their neighbours.
     :param trial: what the answer's network is tried with.
     :param cmdline: the kernel command line.
     :param hooks: where the texts of hooks lie while they run.
@@ -122,6 +124,7 @@ class Session:
     log: Path = LOG
     medium: Path = MEDIUM
     network: Callable[[], None] = go_online
+    heard: Callable[[], Mapping[str, NeighbourFacts]] = neighbours
     trial: Network = field(default_factory=LiveNetwork)
     cmdline: Path = Path("/proc/cmdline")
     hooks: Path = HOOKS
@@ -132,7 +135,7 @@ class Session:
     _reporter: Reporter = field(default_factory=Reporter)
     _spec: HostSpec | None = None
     _begun: InstallPlan | None = None
-    _nics: tuple[NicFacts, ...] = ()
+    _facts: Facts = field(default_factory=Facts)
 
     def run(self) -> Report:
         """Install. Whatever goes wrong is told and reported, never raised."""
@@ -172,6 +175,8 @@ class Session:
             report = Report(Ended.FAILED, reason, failure=ExitCode.BUG)
         match report.ended:
             case Ended.FINISHED:
+                # Minutes have passed since the machine was looked at: by now every switch has said who it is.
+                self._reporter.learn(self._facts.hearing(self.heard()))
                 self._reporter.succeeded(self._host_keys, report.reservations)
             case Ended.NOTHING_TO_DO:
                 self._reporter.nothing_to_do(report.reason)
@@ -232,7 +237,7 @@ class Session:
         if not network_try_wanted(self._command_line()):
             return (f"the management network was not tried ({NETWORK_TRY}=no)",)
         with step.step("Try the network") as trying:
-            others = [nic for nic in self._nics if nic != plan.nic]
+            others = [nic for nic in self._facts.nics if nic != plan.nic]
             checks = try_network(spec.management, [plan.nic], others, self.trial, trying.log)
             self._print(lambda console: show_checks(console, checks))
             judge(checks)
@@ -299,9 +304,8 @@ class Session:
         """Plan; when the disk is not there yet, give slow controllers and USB bridges some time."""
         end = time.monotonic() + _PATIENCE
         while True:
-            facts = self.machine.facts()
-            self._nics = facts.nics
-            outcome = plan_installation(facts, request)
+            self._facts = self.machine.facts()
+            outcome = plan_installation(self._facts, request)
             waiting = isinstance(outcome, Refused) and not any(verdict.taken for verdict in outcome.verdicts)
             if not waiting or time.monotonic() > end:
                 return outcome

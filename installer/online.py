@@ -41,6 +41,7 @@ Kind=!*
 
 [Network]
 DHCP=yes
+LLDP=yes
 
 [DHCPv4]
 UseHostname=no

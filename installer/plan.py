@@ -136,7 +136,11 @@ class InstallPlan:
             "install": str(self.identity.value),
             "answer_digest": self.digest,
             "image_version": self.image.version if self.image else None,
-            "management_nic": {"name": self.nic.name, "mac": self.nic.mac},
+            "management_nic": {
+                "name": self.nic.name,
+                "mac": self.nic.mac,
+                "neighbour": self.nic.neighbour.model_dump() if self.nic.neighbour else None,
+            },
             "network_trial": "not tried yet" if self.try_network else "left out",
             "resumes": self.resumes or None,
             "destroys": list(self.destroys),

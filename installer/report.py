@@ -76,6 +76,10 @@ class Reporter:
         }  # fmt: skip
         self._post(self._all, "STARTED", {})
 
+    def learn(self, facts: Facts) -> None:
+        """Take newer facts, for the end."""
+        self._facts = facts
+
     def handle(self, event: Event) -> None:
         """Tell of a step: of its progress, each tenth."""
         if event.kind is EventKind.PROGRESS:

@@ -17,7 +17,7 @@ from installer.preflight import Check, Result
 from zeroth.spec.fetch.found import without_password
 from zeroth.spec.model import Hook
 from zeroth.spec.render import printable
-from zeroth.system.facts import DiskFacts, Facts
+from zeroth.system.facts import DiskFacts, Facts, NicFacts
 from zeroth.system.size import Size
 
 __all__ = ["WIDTH", "carries", "identity", "outcome_text", "show_checks", "show_facts", "show_outcome"]
@@ -58,10 +58,10 @@ def show_facts(console: Console, facts: Facts) -> None:
     for disk in facts.disks:
         disks.add_row(disk.path, Size(disk.size).approx(), identity(disk), carries(disk))
     console.print(disks)
-    nics = _table("NIC", "MAC", "driver", "link", "VFs")
+    nics = _table("NIC", "MAC", "driver", "link", "VFs", "at its other end")
     for nic in facts.nics:
         link = {True: f"{nic.speed} Mb/s" if nic.speed else "up", False: "none", None: "unknown"}[nic.carrier]
-        nics.add_row(nic.name, nic.mac, nic.driver, link, str(nic.sriov_vfs or "-"))
+        nics.add_row(nic.name, nic.mac, nic.driver, link, str(nic.sriov_vfs or "-"), _neighbour(nic))
     console.print(nics)
 
 
@@ -70,6 +70,8 @@ def _show_plan(console: Console, plan: InstallPlan) -> None:
     _say(console, f"Disk:    {disk.path}, {Size(disk.size).approx()}, {identity(disk)}")
     trial = "not tried yet; it is before anything is written" if plan.try_network else "not tried"
     _say(console, f"Network: {plan.nic.name} ({plan.nic.mac}), {trial}")
+    if plan.nic.neighbour:
+        _say(console, f"         at {_neighbour(plan.nic)} (LLDP)")
     image = plan.image
     named = f"{image.defaults.product} {image.version}" if image else "(planned away from the medium)"
     _say(console, f"Image:   {named}")
@@ -150,6 +152,10 @@ def carries(disk: DiskFacts) -> str:
     """What is on a disk."""
     notes = ["the install medium"] if disk.medium else []
     return printable("; ".join([*notes, *disk.in_use, *disk.contents])) or "nothing"
+
+
+def _neighbour(nic: NicFacts) -> str:
+    return printable(nic.neighbour.summary) if nic.neighbour else "not heard"
 
 
 def _mib(size: int) -> str:

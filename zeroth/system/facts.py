@@ -7,6 +7,7 @@ be tried on machines that are not here. Sizes and offsets are bytes.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Literal, Protocol
 from uuid import UUID
@@ -25,6 +26,7 @@ __all__ = [
     "FirmwareFacts",
     "Machine",
     "MarkerFacts",
+    "NeighbourFacts",
     "NicFacts",
     "PartitionFacts",
     "RecordedMachine",
@@ -179,6 +181,27 @@ class DiskFacts(_Fact):
         return tuple(found)
 
 
+class NeighbourFacts(_Fact):
+    """What a card heard by LLDP of the port at its other end.
+
+    :ivar system: the switch's name, ``chassis`` its identity (mostly a MAC address).
+    :ivar port: the port's identity, ``Gi1/0/12``; ``description`` is what people wrote about it.
+    :ivar vlan: of the port's untagged traffic; None when it is not said.
+    """
+
+    system: str = ""
+    chassis: str = ""
+    port: str = ""
+    description: str = ""
+    vlan: int | None = None
+
+    @property
+    def summary(self) -> str:
+        """For people: ``port Gi1/0/12 of switch1``."""
+        vlan = f", VLAN {self.vlan}" if self.vlan else ""
+        return f"port {self.port or self.description or 'unknown'} of {self.system or self.chassis or 'unknown'}{vlan}"
+
+
 class NicFacts(_Fact):
     """One physical network card port.
 
@@ -186,6 +209,7 @@ class NicFacts(_Fact):
     :ivar speed: Mb/s; None without a link.
     :ivar sriov_vfs: how many virtual functions it can have; 0 without SR-IOV.
     :ivar bus: its address on the bus, ``0000:00:02.0``.
+    :ivar neighbour: what is at the other end, if it was heard until now.
     """
 
     name: str
@@ -196,6 +220,7 @@ class NicFacts(_Fact):
     sriov_vfs: int = 0
     bus: str = ""
     product: str = ""
+    neighbour: NeighbourFacts | None = None
 
 
 class FirmwareFacts(_Fact):
@@ -255,6 +280,11 @@ class Facts(_Fact):
     dmi: DmiFacts = DmiFacts()
     clock: str = ""
     hypervisor: str = ""
+
+    def hearing(self, heard: Mapping[str, NeighbourFacts]) -> Facts:
+        """The same machine, after its cards heard more: neighbours by the cards' names."""
+        nics = [nic.model_copy(update={"neighbour": heard.get(nic.name, nic.neighbour)}) for nic in self.nics]
+        return self.model_copy(update={"nics": tuple(nics)})
 
 
 class Machine(Protocol):

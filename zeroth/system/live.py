@@ -15,6 +15,7 @@ import pyudev
 
 from zeroth.system.diskprobe import Usage, probe_content, read_usage
 from zeroth.system.facts import CpuFacts, DiskFacts, DmiFacts, Facts, FirmwareFacts, NicFacts
+from zeroth.system.lldp import neighbours
 
 __all__ = ["MEDIUM", "LiveMachine", "disk_facts"]
 
@@ -151,6 +152,7 @@ def _transport(name: str, sys_path: Path, udev: dict[str, str]) -> str:
 
 
 def _nics(context: pyudev.Context) -> Iterator[NicFacts]:
+    heard = neighbours()
     for device in context.list_devices(subsystem="net"):
         path = Path(device.sys_path)
         # Bridges, bonds, tunnels and the loopback have no device behind them; virtual functions have a physical one.
@@ -171,6 +173,7 @@ def _nics(context: pyudev.Context) -> Iterator[NicFacts]:
             sriov_vfs=_number(path, "device/sriov_totalvfs"),
             bus=bus.name,
             product=str(device.properties.get("ID_MODEL_FROM_DATABASE", "")),
+            neighbour=heard.get(path.name),
         )
 
 

@@ -24,8 +24,9 @@ CASES: list[dict[str, Any]] = yaml.safe_load((RECORDINGS / "cases.yaml").read_te
 NAMES = sorted(path.stem for path in RECORDINGS.glob("*.json"))
 
 
-def _answer(disk: dict[str, Any]) -> HostSpec:
-    return HostSpec.model_validate({**spec().model_dump(mode="json", exclude={"root"}), "root": ROOT, "disk": disk})
+def _answer(disk: dict[str, Any], nic: str | None = None) -> HostSpec:
+    rest = spec(management={"nic": nic}).model_dump(mode="json", exclude={"root"})
+    return HostSpec.model_validate({**rest, "root": ROOT, "disk": disk})
 
 
 ROOT = {"password_hash": HASH}
@@ -40,7 +41,7 @@ def _hold(wanted: list[str], found: tuple[str, ...] | list[str]) -> None:
 @pytest.mark.parametrize("case", CASES, ids=lambda case: f"{case['machine']}-{case.get('disk', '')}")
 def test_what_it_comes_to(case: dict[str, Any]) -> None:
     facts = recorded(case["machine"])
-    outcome = plan_installation(facts, request(_answer(case.get("disk", {}))))
+    outcome = plan_installation(facts, request(_answer(case.get("disk", {}), case.get("nic"))))
     if "refused" in case:
         assert isinstance(outcome, Refused), outcome
         _hold(case["refused"], [problem.message for problem in outcome.problems])

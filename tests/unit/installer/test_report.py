@@ -31,7 +31,7 @@ from zeroth.errors import ExitCode
 from zeroth.progress import Event, EventKind
 from zeroth.spec.model import HostSpec, NotifySpec, SyslogProtocol, SyslogTarget
 from zeroth.system.block import mounted, partition_path
-from zeroth.system.facts import DiskFacts, Facts, FirmwareFacts
+from zeroth.system.facts import DiskFacts, Facts, FirmwareFacts, NeighbourFacts
 from zeroth.system.size import GIB
 
 SECRETS = ("webhook-sesame-1", "webhook-bear-2", HASH)
@@ -100,7 +100,9 @@ def test_a_whole_installation(tmp_path: Path, image: InstallImage, credentials: 
     with receiver(credentials) as server, receiver() as brief, loop_disk(tmp_path / "disk", 16 * GIB) as target:
         server.answers = [503, 0, 500]
         webhooks = _webhook(server.url, credentials), _webhook(brief.url, progress=False)
-        report = _session(tmp_path, target, image, *webhooks).run()
+        session = _session(tmp_path, target, image, *webhooks)
+        session.heard = lambda: {NIC.name: NeighbourFacts(system="switch1", port="Gi1/0/12")}
+        report = session.run()
         assert (report.ended, report.code, report.reservations) == (Ended.FINISHED, ExitCode.DONE, ())
         sent = _check_order(server, "SUCCEEDED")
         assert len(server.tried) == len(server.taken) + 3
@@ -121,7 +123,10 @@ def test_a_whole_installation(tmp_path: Path, image: InstallImage, credentials: 
         assert told == [key.as_json() for key in keys]
         assert {it["kind"] for it in told} >= {"ssh-ed25519", "ssh-rsa"}
         assert next(it["fingerprint"] for it in told if it["kind"] == "ssh-ed25519") in shown
-        assert Facts.model_validate(sent[-1]["facts"]).disks[0].path == str(target.node)
+        facts = Facts.model_validate(sent[-1]["facts"])
+        assert facts.disks[0].path == str(target.node)
+        assert facts.nics[0].neighbour
+        assert facts.nics[0].neighbour.summary == "port Gi1/0/12 of switch1"
 
         again = _session(tmp_path, target, image, *webhooks).run()
         assert again.ended is Ended.NOTHING_TO_DO

@@ -44,7 +44,7 @@ def networkd_files(management: ManagementNetwork, nic: Link, address_on: str) ->
         LINK_FILE: HEADER + f"[Match]\n{_match_card(nic)}\n[Link]\nName={nic.name}\n",
         # KeepMaster: the datapath is the NIC's master, and networkd would try to free it.
         UPLINK_FILE: HEADER
-        + f"[Match]\nName={nic.name}\n\n[Link]\nRequiredForOnline=no\n\n{_NO_ADDRESS}KeepMaster=yes\n",
+        + f"[Match]\nName={nic.name}\n\n[Link]\nRequiredForOnline=no\n\n{_NO_ADDRESS}KeepMaster=yes\nLLDP=yes\n",
         MANAGEMENT_FILE: HEADER + f"[Match]\nName={address_on}\n\n{_addressing(management)}",
     }
     if address_on != management.bridge:

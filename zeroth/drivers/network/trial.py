@@ -222,7 +222,6 @@ def _left_alone(nics: Sequence[str], file: Path) -> Iterator[None]:
     if not managed:
         yield
         return
-    file.parent.mkdir(parents=True, exist_ok=True)
     try:
         atomic_write(file, f"[Match]\nName={' '.join(nics)}\n\n[Link]\nUnmanaged=yes\n")
         run(["networkctl", "reload"], timeout=30)
