@@ -152,7 +152,8 @@ class Step:
         if error is None:
             self._emit(EventKind.DONE, seconds=seconds)
         else:
-            self._emit(EventKind.FAIL, str(error) or type(error).__name__, seconds=seconds)
+            why = "interrupted" if isinstance(error, KeyboardInterrupt) else str(error) or type(error).__name__
+            self._emit(EventKind.FAIL, why, seconds=seconds)
 
 
 @contextmanager

@@ -100,6 +100,13 @@ def test_steps_nest_and_end_once() -> None:
     assert [path[-1] for path, _ in timings.rows] == ["First", "Second", "Install"]
 
 
+def test_a_step_that_the_user_ends_says_so() -> None:
+    keep = _Keep()
+    with pytest.raises(KeyboardInterrupt), Stream([keep]).step("Install"):
+        raise KeyboardInterrupt
+    assert keep.events[-1].message == "interrupted"
+
+
 @cli.cli.command("boom", hidden=True)
 @click.option("--bug", is_flag=True)
 def _boom(bug: bool) -> None:
