@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 from pathlib import Path
 from uuid import uuid4
@@ -17,6 +18,7 @@ from installer.main import Session
 from installer.person import Decision
 from installer.plan import Refused
 from installer.planner import PlanRequest, plan_installation
+from installer.remote import DESK, take_over
 from installer.screens.front import Front
 from installer.show import show_facts, show_outcome
 from zeroth.deploy.layout import InstallId
@@ -79,6 +81,18 @@ def installer() -> None:
     """Install zeroth on this machine (on a booted installation medium)."""
 
 
+@installer.command
+def screen() -> int:
+    """Show the installer's screens on this terminal, taking them over from where they are.
+
+    \b
+    For whoever logs in to the installer by ssh. Example:
+      zeroth installer screen
+    """
+    take_over(DESK, Path(os.ttyname(0)) if sys.stdin.isatty() else None)
+    return ExitCode.DONE
+
+
 @installer.command("run")
 @click.option("--answer", "answer_file", type=_FILE, help="The answer file. [default: looked for, as at boot]")
 @click.option("--no-end-action", is_flag=True, help="Stay as you are at the end: no reboot, no power-off, no shells.")
@@ -96,7 +110,7 @@ def run_installer(answer_file: Path | None, no_end_action: bool, all_consoles: b
     if all_consoles:
         devices, hushed = console_devices(), set[Path]()
         outputs.append(open_consoles(devices, hushed))
-        front = Front(devices, hushed, hush=hush_others, keymap=load_keymap)
+        front = Front(devices, hushed, hush=hush_others, keymap=load_keymap, desk=DESK)
     while True:
         report = Session(outputs, answer_file, person=front).run()
         wish = front.ended(report) if front else None

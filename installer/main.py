@@ -24,6 +24,7 @@ from installer.person import Person
 from installer.plan import AlreadyApplied, InstallPlan, Outcome, Refused
 from installer.planner import PlanRequest, plan_installation
 from installer.preflight import warnings
+from installer.remote import login_for, open_door
 from installer.report import Reporter
 from installer.show import WIDTH, show_checks, show_outcome
 from zeroth.deploy.layout import InstallId, Part
@@ -33,10 +34,10 @@ from zeroth.progress import Step, Stream
 from zeroth.redaction import RedactedSink, Redactor
 from zeroth.sinks import PlainSink, log_file
 from zeroth.spec.answer import AnswerText
-from zeroth.spec.arguments import NETWORK_TRY, asks_at_screen, network_try_wanted
+from zeroth.spec.arguments import NETWORK_TRY, asks_at_screen, network_try_wanted, ssh_wanted
 from zeroth.spec.embedded import Embedded, embedded_in
 from zeroth.spec.load import load_answer
-from zeroth.spec.model import EndAction, HostSpec, NotifySpec, OnFailure, Stage
+from zeroth.spec.model import EndAction, HostSpec, NotifySpec, OnFailure, RootLogin, Stage
 from zeroth.spec.secrets import secret_values
 from zeroth.spec.sources import ANSWER_LABEL, MEDIUM, find_answer
 from zeroth.spec.volumes import LiveVolumes
@@ -112,6 +113,7 @@ class Session:
     :param trial: what the answer's network is tried with.
     :param cmdline: the kernel command line.
     :param hooks: where the texts of hooks lie while they run.
+    :param door: lets people log in to the installer by ssh.
     :param person: who is asked where no answer is found, or where the kernel command line says so.
     """
 
@@ -128,6 +130,7 @@ class Session:
     trial: Network = field(default_factory=LiveNetwork)
     cmdline: Path = Path("/proc/cmdline")
     hooks: Path = HOOKS
+    door: Callable[[RootLogin, Callable[[str], None]], None] = open_door
     person: Person | None = None
     redact: Redactor = field(default_factory=Redactor)
     _hooks: HookRunner | None = None
@@ -191,7 +194,7 @@ class Session:
         with step.step("Find the answer") as finding:
             embedded = embedded_in(self.medium)
             found = self._find_answer(embedded, finding)
-        answer = self._asked(found, stream)
+        answer = self._asked(found, embedded, stream)
         with step.step("Read the answer"):
             self._spec = spec = embedded.with_keys(load_answer(answer))
             self.redact.learn({*secret_values(spec), embedded.token})
@@ -287,15 +290,28 @@ class Session:
     def _command_line(self) -> str:
         return self.cmdline.read_text(encoding="utf-8", errors="replace")
 
-    def _asked(self, found: AnswerText | None, stream: Stream) -> AnswerText:
+    def _open_door(self, embedded: Embedded, found: AnswerText | None) -> None:
+        """Let people log in to the installer, if there is a key or a password for it; failing that is no failure."""
+        try:
+            login = login_for(
+                ssh_wanted(self._command_line()), embedded.ssh_keys, found, asking=self.person is not None
+            )
+            if login:
+                self.door(login, self._say)
+        except (UserError, OSError) as error:
+            self._say(f"Nobody can log in to the installer: {_one_line(str(error))}")
+
+    def _asked(self, found: AnswerText | None, embedded: Embedded, stream: Stream) -> AnswerText:
         """The answer that was found; or what the person says, who may find it filled in already."""
         asks = self.answer_file is None and asks_at_screen(self._command_line())
         if found is not None and not asks:
             self.person = None
+            self._open_door(embedded, found)
             return found
         if self.person is None:
             raise _NO_ANSWER
         self.links()
+        self._open_door(embedded, found)
         answer = self.person.ask(found, self.machine.facts(), self.image())
         stream.add(RedactedSink(self.person, self.redact))
         return answer

@@ -50,6 +50,8 @@ class DiskScreen(Shown):
         super().on_mount()
         self.explain("Space marks a disk; two marked disks become a mirror. "
                      "What is on a disk is destroyed only when the last page says so and you agree.")  # fmt: skip
+        if len(self.disks) > _MOST_ROWS:
+            self.tell(f"This machine has {len(self.disks)} disks; the arrows show the others.")
         if not self.disks:
             self.tell("No disk was found in this machine. Is its controller set to RAID or VMD in the firmware?")
 

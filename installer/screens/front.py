@@ -23,6 +23,7 @@ from zeroth.errors import ExitCode, UserError
 from zeroth.progress import Event
 from zeroth.spec.answer import AnswerText
 from zeroth.system.facts import Facts
+from zeroth.system.files import atomic_write
 
 if TYPE_CHECKING:
     from installer.main import Report
@@ -42,6 +43,8 @@ class Front:
     :param hushed: of these, those that nothing else may write to now; kept up to date here.
     :param hush: called once, before the first question: nobody else shall write over the screens.
     :param keymap: makes a keyboard layout hold on the machine's own console.
+    :param desk: where further terminals are announced: a pipe to write their paths to, and beside it, as ``.at``, the
+        path of the one that has the screens.
     """
 
     def __init__(
@@ -51,9 +54,10 @@ class Front:
         *,
         hush: Callable[[], None] = lambda: None,
         keymap: Callable[[str], None] = lambda _: None,
+        desk: Path | None = None,
     ) -> None:
         self._consoles, self._hushed = list(consoles), hushed
-        self._hush, self._keymap = hush, keymap
+        self._hush, self._keymap, self._desk = hush, keymap, desk
         self._state: State | None = None
         self._thread: Thread | None = None
         self._app: InstallerApp | None = None
@@ -69,6 +73,9 @@ class Front:
             draft = Draft.of(found) if found else Draft()
             self._state = State(facts, draft, image, found=found.name if found else "", keymap=self._keymap)
             self._hush()
+            if self._desk and not self._desk.exists():
+                self._desk.parent.mkdir(parents=True, exist_ok=True)
+                os.mkfifo(self._desk, 0o600)
             self._thread = Thread(target=self._serve, name="screens", daemon=True)
             self._thread.start()
         else:
@@ -120,6 +127,7 @@ class Front:
         if self._thread is not None:
             self._thread.join(10)
         self._hushed.clear()
+        self._at(None)
 
     def _name(self) -> str:
         name = self._state.draft.get(("hostname",)) if self._state else None
@@ -139,12 +147,13 @@ class Front:
 
         assert self._state is not None
         self._write(self._consoles, _INVITATION)
-        at = self._key_on(self._consoles)
+        at: Path | None = self._key_on(self._consoles)
         while at is not None and not self._closing.is_set():
             others = [console for console in self._consoles if console != at]
             self._write(others, f"The installation goes on at {at.name}. Enter takes it over to here.\n")
             self._hushed.clear()
             self._hushed.add(at)
+            self._at(at)
             app = self._app = InstallerApp(self._state, driver=driver_on(at))
             watching = Thread(target=self._watch, args=(others, app), daemon=True)
             watching.start()
@@ -154,7 +163,13 @@ class Front:
             if result != HANDED_OVER:
                 break
             self._write([at], "The installation goes on at another console. Enter takes it back.\n")
-            at = self._next
+            at, self._next = self._next, None
+            if at is None and not self._closing.is_set():
+                # Whoever was there is gone.
+                self._hushed.clear()
+                self._at(None)
+                self._write(self._consoles, _INVITATION)
+                at = self._key_on(self._consoles)
         # Also when they broke: the installer must not wait for ever.
         if not self._closing.is_set():
             self._state.decide(Decision.LEAVE)
@@ -176,8 +191,12 @@ class Front:
                     handle = os.open(console, os.O_RDONLY | os.O_NOCTTY | os.O_NONBLOCK | os.O_CLOEXEC)
                     stack.callback(os.close, handle)
                     handles[handle] = console
+            desk = self._desk_handle(stack)
             while not until() and not self._closing.is_set():
-                for handle in select.select(list(handles), [], [], _POLL)[0]:
+                for handle in select.select([*handles, *desk], [], [], _POLL)[0]:
+                    if handle in desk:
+                        announced = os.read(handle, 256).decode(errors="replace").split("\n")[0]
+                        return Path(announced)
                     try:
                         data = os.read(handle, 256)
                     except OSError:
@@ -187,6 +206,18 @@ class Front:
                     if not data:
                         del handles[handle]
         return None
+
+    def _desk_handle(self, stack: ExitStack) -> list[int]:
+        if self._desk is None:
+            return []
+        # For both, so that the pipe has no end while nobody announces anything.
+        handle = os.open(self._desk, os.O_RDWR | os.O_NONBLOCK | os.O_CLOEXEC)
+        stack.callback(os.close, handle)
+        return [handle]
+
+    def _at(self, console: Path | None) -> None:
+        if self._desk is not None:
+            atomic_write(self._desk.with_suffix(".at"), f"{console or ''}\n")
 
     @staticmethod
     def _write(consoles: Sequence[Path], text: str) -> None:

@@ -58,9 +58,12 @@ class ConsoleDriver(Driver):
     def write(self, data: str) -> None:
         """Send what changes; a console that shows nothing else than ASCII is sent nothing else."""
         left = self._changed(data).encode("ascii", "replace")
-        while left and not self._ended.is_set():
-            if select.select([], [self._handle], [], 1.0)[1]:
-                left = left[os.write(self._handle, left[:512]) :]
+        try:
+            while left and not self._ended.is_set():
+                if select.select([], [self._handle], [], 1.0)[1]:
+                    left = left[os.write(self._handle, left[:512]) :]
+        except OSError:
+            self._gone()
 
     def start_application_mode(self) -> None:
         """Take every key as it comes, clear the screen, hide the cursor."""
@@ -87,7 +90,8 @@ class ConsoleDriver(Driver):
         self.write("\x1b[0m\x1b[2J\x1b[H\x1b[?7h\x1b[?25h")
         self._ended.set()
         if self._before is not None:
-            termios.tcsetattr(self._handle, termios.TCSANOW, self._before)
+            with suppress(termios.error):
+                termios.tcsetattr(self._handle, termios.TCSANOW, self._before)
 
     def close(self) -> None:
         """Let go of the device."""
@@ -119,11 +123,21 @@ class ConsoleDriver(Driver):
                 try:
                     data = os.read(self._handle, 4096)
                 except OSError:
+                    data = b""
+                if not data:
+                    self._gone()
                     return
                 for message in parser.feed(decode(data)):
                     self._hand_on(message)
             for message in parser.tick():
                 self._hand_on(message)
+
+    def _gone(self) -> None:
+        """Nobody is there any more (ssh was hung up, say): others go on."""
+        self._ended.set()
+        hand_over = getattr(self._app, "hand_over", None)
+        if hand_over:
+            self._app.call_later(hand_over)
 
     def _hand_on(self, message: Message) -> None:
         """What is typed ahead must not overtake: letters go straight to the field in focus, other keys past many."""

@@ -215,7 +215,7 @@ class Reader(Widget, can_focus=True):
         super().__init__(id=key)
         self._lines = text.splitlines()
         self._tail = tail
-        self._top = 0
+        self._top = len(self._lines) if tail else 0
 
     def show(self, text: str) -> None:
         """Another text; of one that grows the end is shown."""

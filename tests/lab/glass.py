@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import io
+import re
+import time
 from collections.abc import Callable
 from threading import Lock
 
@@ -11,9 +13,14 @@ from rich.console import Console
 from rich.style import Style
 from rich.text import Text
 
-__all__ = ["COLUMNS", "LINES", "Glass"]
+__all__ = ["COLUMNS", "LINES", "Glass", "GlassTimeout"]
 
 COLUMNS, LINES = 80, 25
+_FONTS = re.compile(r"\s*@font-face \{.*?\}", re.DOTALL)
+
+
+class GlassTimeout(Exception):
+    """What was waited for did not come."""
 
 
 class _Screen(pyte.Screen):
@@ -51,6 +58,21 @@ class Glass:
         with self._lock:
             return "\n".join(line.rstrip() for line in self._screen.display)
 
+    def wait(self, words: str, seconds: float, *, never: str = "\0", alive: Callable[[], str] = lambda: "") -> None:
+        """Wait until they stand on the glass.
+
+        :param never: others: when they stand there, waiting is in vain.
+        :param alive: says why nothing more can come, or nothing.
+        :raises GlassTimeout: with what stands there instead.
+        """
+        end = time.monotonic() + seconds
+        while words not in (shown := self.text()):
+            why = "" if never not in shown else f"{never!r} came"
+            why = why or alive() or ("" if time.monotonic() < end else f"it did not come within {seconds:g} s")
+            if why:
+                raise GlassTimeout(f"{words!r} should be on the screen, but {why}:\n{shown}")
+            time.sleep(0.1)
+
     def picture(self, title: str) -> str:
         """As SVG."""
         console = Console(width=COLUMNS, height=LINES, record=True, file=io.StringIO(), force_terminal=True)
@@ -62,4 +84,5 @@ class Glass:
                     style = Style(bold=cell.bold, reverse=cell.reverse, underline=cell.underscore)
                     line.append(cell.data, style)
                 console.print(line, crop=True)
-        return console.export_svg(title=title)
+        # Whoever looks at it has a font of their own; none is fetched.
+        return _FONTS.sub("", console.export_svg(title=title))

@@ -10,7 +10,16 @@ from zeroth.errors import UserError
 from zeroth.spec.fetch.found import is_address
 from zeroth.spec.fetch.pins import Pin, parse_pins
 
-__all__ = ["ANSWER", "HINT", "NETWORK_TRY", "Wanted", "asks_at_screen", "network_try_wanted", "wanted_by"]
+__all__ = [
+    "ANSWER",
+    "HINT",
+    "NETWORK_TRY",
+    "Wanted",
+    "asks_at_screen",
+    "network_try_wanted",
+    "ssh_wanted",
+    "wanted_by",
+]
 
 ANSWER = "zeroth.answer"
 _PIN = "zeroth.answer_pin"
@@ -18,6 +27,7 @@ _SIGNED = "zeroth.require_signed"
 _NTP = "zeroth.ntp"
 NETWORK_TRY = "zeroth.network_try"
 _ASK = "zeroth.ask"
+_SSH, _SSH_KEY, _SSH_PASSWORD = "zeroth.ssh", "zeroth.ssh_key", "zeroth.ssh_password"
 HINT = "Give zeroth.answer=label:NAME/path, =medium:/path, =https://... (or http, tftp, nfs), =dhcp or =dns"
 _YES, _NO = ("", "1", "yes", "true", "on"), ("0", "no", "false", "off")
 
@@ -73,6 +83,18 @@ def asks_at_screen(cmdline: str) -> bool:
     :raises UserError: it says neither yes nor no.
     """
     return _switch(_values(cmdline, _ASK), _ASK)
+
+
+def ssh_wanted(cmdline: str) -> tuple[bool, tuple[str, ...], str | None]:
+    """Whether one shall be able to log in to the installer; with which public keys, and the hash of which password.
+
+    :raises UserError: it says neither yes nor no, or gives two passwords.
+    """
+    keys, hashes = _values(cmdline, _SSH_KEY), _values(cmdline, _SSH_PASSWORD)
+    if len(hashes) > 1:
+        raise UserError(f"{_SSH_PASSWORD}= is given {len(hashes)} times on the kernel command line", "Give it once.")
+    wanted = _switch(_values(cmdline, _SSH), _SSH)
+    return wanted or bool(keys or hashes), tuple(keys), hashes[0] if hashes else None
 
 
 def _places(found: Sequence[str]) -> tuple[str, ...]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import pty
 import threading
-import time
 import tty
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,6 +14,7 @@ import pytest
 from installer.ending import Ended, after
 from installer.main import Report
 from installer.person import Decision
+from installer.remote import take_over
 from installer.screens.front import Front
 from installer.screens.terminal import terminal_size
 from tests.lab.glass import Glass
@@ -41,10 +41,11 @@ class Console:
 
     def wait(self, words: str) -> None:
         """Until the screen shows them."""
-        end = time.monotonic() + _PATIENCE
-        while words not in self.glass.text():
-            assert time.monotonic() < end, f"{words!r} does not come; on the screen:\n{self.glass.text()}"
-            time.sleep(0.05)
+        self.glass.wait(words, _PATIENCE)
+
+    def hang_up(self) -> None:
+        os.close(self._far)
+        os.close(self._near)
 
     def _answer(self, data: bytes) -> None:
         os.write(self._near, data)
@@ -168,3 +169,43 @@ def test_no_console_at_all() -> None:
 ])  # fmt: skip
 def test_what_comes_after(wish: Decision | None, then: tuple[EndAction, OnFailure]) -> None:
     assert after(wish, EndAction.HALT, OnFailure.POWEROFF) == then
+
+
+def test_when_a_terminal_goes_away_the_others_are_asked_again(front: Front, consoles: list[Console]) -> None:
+    one, two = consoles
+    thread, result = _asked(front, ANSWER)
+    one.wait("Press Enter here")
+    one.type("\r")
+    one.wait("Install ]")
+    two.wait("goes on at")
+    one.hang_up()
+    two.wait("Press Enter here to go on at this console")
+    two.glass.said.clear()
+    two.type("\r")
+    two.wait("Install ]")
+    two.type("\x0e")
+    thread.join(_PATIENCE)
+    assert isinstance(result[0], AnswerText)
+
+
+def test_a_terminal_that_announces_itself_takes_over(consoles: list[Console], tmp_path: Path) -> None:
+    one, two = consoles
+    desk = tmp_path / "screen"
+    front = Front([one.path], set(), desk=desk)
+    try:
+        _asked(front, ANSWER)
+        one.wait("Press Enter here")
+        with pytest.raises(UserError, match="not a terminal"):
+            take_over(desk, None)
+        taking = threading.Thread(target=take_over, args=(desk, two.path), daemon=True)
+        taking.start()
+        two.wait("Install ]")
+        assert taking.is_alive()
+        one.type("\r")
+        one.wait("Install ]")
+        taking.join(_PATIENCE)
+        assert not taking.is_alive()
+    finally:
+        front.close()
+    with pytest.raises(UserError, match="nobody is being asked"):
+        take_over(tmp_path / "none", two.path)

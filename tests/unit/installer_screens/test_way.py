@@ -171,9 +171,11 @@ async def test_there_is_no_leaving_once_the_disk_is_written_to() -> None:
 async def test_after_a_failure(tabs: int, decision: Decision) -> None:
     state = fresh(WHOLE)
     state.ending = Ending(failed=True, message="the disk is gone", hint="Plug it in.")
+    state.view.say("\n".join(f"line {number}" for number in range(300)))
     async with at_screen(state) as person:
         assert "The installation failed: the disk is gone" in person.screen
         assert "Plug it in." in person.screen
+        assert "line 299" in person.screen, "of the log, its end is shown"
         await person.press(*["tab"] * tabs, "enter")
     assert state.decided.get_nowait() == (decision, None)
 
