@@ -59,8 +59,8 @@ def fresh(said: Mapping[str, Any] | None = None, facts: Facts | None = None) -> 
 
 
 @asynccontextmanager
-async def at_screen(state: State) -> AsyncIterator[Person]:
+async def at_screen(state: State, height: int = HEIGHT) -> AsyncIterator[Person]:
     app = InstallerApp(state)
-    async with app.run_test(size=(WIDTH, HEIGHT)) as pilot:
+    async with app.run_test(size=(WIDTH, height)) as pilot:
         await pilot.pause()
         yield Person(pilot, state)
