@@ -12,7 +12,7 @@ __all__ = ["raise_links"]
 
 _NET = Path("/sys/class/net")
 _LISTEN = Path("/run/systemd/network/89-zeroth-listen.network")
-# After every other file: a card that has one is in use. Addresses that a netboot left stay.
+# After every other file: a card that has one is in use. Addresses that a netboot left stay, the link-local one too.
 _UNIT = """\
 [Match]
 Type=ether
@@ -23,7 +23,7 @@ RequiredForOnline=no
 
 [Network]
 DHCP=no
-LinkLocalAddressing=no
+LinkLocalAddressing=ipv6
 IPv6AcceptRA=no
 KeepConfiguration=yes
 LLDP=yes

@@ -15,7 +15,7 @@ from typing import Protocol
 from installer.preflight import Check, Result
 from zeroth.drivers.network.frames import Lease
 from zeroth.drivers.network.trial import BondState, LinkState, Uplink, bond_state, link_state, resolvers, trial_device
-from zeroth.drivers.network.wire import DHCP_PAUSES, ask_dhcp, take_lease, who_has
+from zeroth.drivers.network.wire import ARP_PAUSES, DHCP_PAUSES, PATIENT_PAUSES, ask_dhcp, take_lease, who_has
 from zeroth.errors import ExitCode, UserError
 from zeroth.spec.model import BondMode, ManagementNetwork, StaticAddress
 from zeroth.system.facts import NicFacts
@@ -48,7 +48,9 @@ class Network(Protocol):
     def take(self, device: str, mac: str, offer: Lease) -> Lease | None:
         """Take one of them."""
 
-    def who_has(self, device: str, mac: str, address: IPv4Address, sender: IPv4Address | None) -> tuple[str, ...]:
+    def who_has(
+        self, device: str, mac: str, address: IPv4Address, sender: IPv4Address | None, pauses: Sequence[float]
+    ) -> tuple[str, ...]:
         """The MAC addresses of those who answer for an address."""
 
     def resolvers(
@@ -80,9 +82,11 @@ class LiveNetwork:
         """See :class:`Network`."""
         return take_lease(device, mac, offer)
 
-    def who_has(self, device: str, mac: str, address: IPv4Address, sender: IPv4Address | None) -> tuple[str, ...]:
+    def who_has(
+        self, device: str, mac: str, address: IPv4Address, sender: IPv4Address | None, pauses: Sequence[float]
+    ) -> tuple[str, ...]:
         """See :class:`Network`."""
-        return who_has(device, mac, address, sender)
+        return who_has(device, mac, address, sender, pauses)
 
     def resolvers(
         self, device: str, address: IPv4Interface, gateway: IPv4Address | None, servers: Sequence[IPv4Address]
@@ -108,7 +112,8 @@ def try_network(
     """
     bond = management.bond
     uplink = Uplink(tuple(nic.name for nic in nics), bond, management.vlan)
-    trial = _Trial(management, uplink, tuple(others), network, say)
+    macs = frozenset(nic.mac for nic in (*nics, *others))
+    trial = _Trial(management, uplink, tuple(others), macs, network, say)
     found: list[Check] = []
     with closing(trial.checks()) as checks:
         for check in checks:
@@ -138,6 +143,7 @@ class _Trial:
     management: ManagementNetwork
     uplink: Uplink
     others: tuple[NicFacts, ...]
+    macs: frozenset[str]
     network: Network
     say: Callable[[str], None]
 
@@ -150,6 +156,10 @@ class _Trial:
             mac = self.network.link(device).mac
             address = self.management.address
             if isinstance(address, StaticAddress):
+                if address.gateway:
+                    # A port that just came up may be blocked by spanning tree, and an address seem free on it.
+                    self.say(f"waiting for {address.gateway} on {self.uplink}, for at most {sum(PATIENT_PAUSES):g} s")
+                    self.network.who_has(device, mac, address.gateway, None, PATIENT_PAUSES)
                 yield self._unused(device, mac, address.address)
                 way = (address.address, address.gateway)
             else:
@@ -226,7 +236,9 @@ class _Trial:
         return ", ".join(found)
 
     def _unused(self, device: str, mac: str, address: IPv4Interface) -> Check:
-        owners = self.network.who_has(device, mac, address.ip, None)
+        owners = self.network.who_has(device, mac, address.ip, None, ARP_PAUSES)
+        # The installer itself may have got it, by another card in the same network.
+        owners = tuple(owner for owner in owners if owner not in self.macs)
         if owners:
             message = f"{address.ip} is in use already, on {self.uplink}, by {_listed(owners)}"
             return Check("address", Result.FAIL, message, "Give the host an address of its own.")
@@ -235,7 +247,7 @@ class _Trial:
     def _gateway(self, device: str, mac: str, address: IPv4Interface, gateway: IPv4Address | None) -> Check:
         if gateway is None:
             return Check("gateway", Result.PASS, "there is none: only this network is reached")
-        owners = self.network.who_has(device, mac, gateway, address.ip)
+        owners = self.network.who_has(device, mac, gateway, address.ip, ARP_PAUSES)
         if not owners:
             message = f"the gateway {gateway} does not answer on {self.uplink}"
             hint = "Check the switch port's VLAN, the address and its mask, and the gateway."

@@ -64,7 +64,9 @@ class ModelNetwork:
         assert self.leases is None or offer in self.leases[device]
         return offer if self.gives else None
 
-    def who_has(self, device: str, mac: str, address: IPv4Address, sender: IPv4Address | None) -> tuple[str, ...]:
+    def who_has(
+        self, device: str, mac: str, address: IPv4Address, sender: IPv4Address | None, pauses: Sequence[float]
+    ) -> tuple[str, ...]:
         assert device in self.up
         return tuple(self.owners.get(str(address), ()))
 

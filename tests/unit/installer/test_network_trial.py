@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from ipaddress import IPv4Address
 from pathlib import Path
 from typing import Any
 
@@ -92,6 +93,8 @@ def test_an_address_that_is_taken() -> None:
     network = ModelNetwork(owners={"192.0.2.10": [GATEWAY_MAC]})
     found = refusal(network, management(address=STATIC))
     assert found.endswith(f"192.0.2.10 is in use already, on enp1s0, by {GATEWAY_MAC}")
+    network = ModelNetwork(owners={"192.0.2.10": [TWO.mac], "192.0.2.1": [GATEWAY_MAC]})
+    assert tried(network, management(address=STATIC), TWO)["address"].result is Result.PASS, "it is this machine's"
 
 
 def test_gateways() -> None:
@@ -135,6 +138,15 @@ def test_a_kernel_that_refuses() -> None:
         tried(ModelNetwork(refuses="no such thing"), management())
 
 
+class Impatient(LiveNetwork):
+    """Nothing blocks a port of a veth."""
+
+    def who_has(
+        self, device: str, mac: str, address: IPv4Address, sender: IPv4Address | None, pauses: Sequence[float]
+    ) -> tuple[str, ...]:
+        return super().who_has(device, mac, address, sender, [0.5, 1])
+
+
 @pytest.fixture
 def far() -> Iterator[Far]:
     with own_namespace(), cabled("enp1s0", "enp2s0") as other:
@@ -149,7 +161,7 @@ def test_on_a_real_network(far: Far, tmp_path: Path) -> None:
     far.dnsmasq(tmp_path, "far-enp1s0", "--dhcp-range=192.0.2.100,192.0.2.110,255.255.255.0", "--dhcp-authoritative")
 
     def results(**fields: Any) -> list[tuple[str, Result]]:  # noqa: ANN401 - whatever the model takes
-        checks = try_network(management(**fields), [ONE], [TWO], LiveNetwork())
+        checks = try_network(management(**fields), [ONE], [TWO], Impatient())
         return [(check.name, check.result) for check in checks]
 
     good = [("gateway", Result.PASS), ("DNS", Result.PASS)]

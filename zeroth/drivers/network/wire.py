@@ -26,13 +26,15 @@ from zeroth.drivers.network.frames import (
 )
 from zeroth.errors import ExitCode, UserError
 
-__all__ = ["DHCP_PAUSES", "ask_dhcp", "take_lease", "who_has"]
+__all__ = ["ARP_PAUSES", "DHCP_PAUSES", "PATIENT_PAUSES", "ask_dhcp", "take_lease", "who_has"]
 
 DHCP_PAUSES = (2.0, 4.0, 8.0, 16.0, 15.0)
 """Seconds between two questions for an offer; 45 in all: a switch port with spanning tree takes 30 to open."""
 _LINGER = 1.5
 """Seconds to wait for further answers after the first."""
-_ARP_PAUSES = (1.0, 1.0, 2.0)
+ARP_PAUSES = (1.0, 1.0, 2.0)
+PATIENT_PAUSES = (1.0, 1.0, 2.0, 4.0, 8.0, 16.0)
+"""The same for ARP, where the port may have been blocked a moment ago; 32 in all."""
 _TAKE_PAUSES = (2.0, 4.0, 4.0)
 _EVERYBODY = b"\xff" * 6
 _ETH_P_IP, _ETH_P_ARP = 0x0800, 0x0806
@@ -74,7 +76,7 @@ def take_lease(link: str, mac: str, offer: Lease) -> Lease | None:
 
 
 def who_has(
-    link: str, mac: str, address: IPv4Address, sender: IPv4Address | None = None, pauses: Sequence[float] = _ARP_PAUSES
+    link: str, mac: str, address: IPv4Address, sender: IPv4Address | None = None, pauses: Sequence[float] = ARP_PAUSES
 ) -> tuple[str, ...]:
     """The MAC addresses of those who answer for an IPv4 address.
 
