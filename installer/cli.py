@@ -105,11 +105,16 @@ def run_installer(answer_file: Path | None, no_end_action: bool, all_consoles: b
       zeroth installer run
       zeroth installer run --answer /tmp/host.ks --no-end-action
     """
-    outputs = [sys.stdout]
-    front = None
+    outputs, devices, hushed = [sys.stdout], list[Path](), set[Path]()
     if all_consoles:
-        devices, hushed = console_devices(), set[Path]()
+        devices = console_devices()
         outputs.append(open_consoles(devices, hushed))
+    elif answer_file is None and sys.stdin.isatty():
+        # By hand: asked on this terminal alone, since shells are on the others.
+        devices = [Path(os.ttyname(0))]
+        outputs = [open_consoles(devices, hushed)]
+    front = None
+    if devices:
         front = Front(devices, hushed, hush=hush_others, keymap=load_keymap, desk=DESK)
     while True:
         report = Session(outputs, answer_file, person=front).run()
@@ -118,6 +123,9 @@ def run_installer(answer_file: Path | None, no_end_action: bool, all_consoles: b
             break
     if front:
         front.close()
+    if wish:
+        # The console that had the screens has not seen it yet.
+        print(report.line, file=outputs[-1], flush=True)
     if not no_end_action:
         end_machine(report.ended, *after(wish, report.end_action, report.on_failure))
     return report.code

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 __all__ = ["Front"]
 
 _POLL = 0.5
-_AGAIN = "`zeroth installer run --all-consoles` starts it again."
+_AGAIN = "`zeroth installer run` starts it again."
 
 
 class Front:

@@ -14,7 +14,7 @@ __all__ = ["LeaveScreen"]
 _BEFORE = """Nothing was written to any disk. Leave the installer?
 
 Shells open on the machine's consoles then, and
-`zeroth installer run --all-consoles` starts it again."""
+`zeroth installer run` starts it again."""
 _WRITING = """The disk is being written to, and is not bootable before that is done.
 
 It cannot be stopped from here. Should the machine lose its power now, the next
