@@ -71,9 +71,13 @@ class Esp:
                 "The disk does not keep what is written to it; replace it.",
                 code=ExitCode.MACHINE,
             )
-        if self.exists(path):
-            self._run("mdel", f"::{path}")
-        self._run("mren", f"::{fresh}", f"::{path}")
+        self.rename(fresh, path)
+
+    def rename(self, old: str, new: str) -> None:
+        """Give a file another name, instead of whatever has it."""
+        if self.exists(new):
+            self._run("mdel", f"::{new}")
+        self._run("mren", f"::{old}", f"::{new}")
         flush(self._device)
 
     def put_text(self, text: str, path: str) -> None:

@@ -33,6 +33,9 @@ from zeroth.system.run import CommandFailed, run
 
 __all__ = ["Source", "Upgrade", "verify_tree"]
 
+_UNLISTED = "program.efi"
+"""What the signed program is called until its slot comes back into the menu: the menu goes by its name."""
+
 
 def verify_tree(device: Path, tree: RootTree) -> None:
     """Read a slot through its tree of hashes.
@@ -155,7 +158,7 @@ class Upgrade:
                 for chunk in payload.chunks():
                     out.write(chunk)
                     step.update(out.tell(), of=payload.size)
-            self._esp.put(incoming, f"{self._boot}/{name}", payload.sha256)
+            self._esp.put(incoming, f"{self._boot}/{_UNLISTED if name == PROGRAM else name}", payload.sha256)
         finally:
             incoming.unlink(missing_ok=True)
         # The signed program has a signature to be checked by.
@@ -175,6 +178,8 @@ class Upgrade:
         entry = boot_entry(self.plan.slot, header.version, host.identity, host.dom0, header.tree, self._defaults)
         for name, text in render_entries(entry).items():
             self._esp.put_text(text, f"{self._boot}/{name}")
+        if any(payload.name == PROGRAM for payload in header.payloads):
+            self._esp.rename(f"{self._boot}/{_UNLISTED}", f"{self._boot}/{PROGRAM}")
 
     def _arm(self, step: Step) -> None:
         write_boot_state(self._esp, BootState(self.plan.host.slot, self.plan.slot, TRIES))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 from collections.abc import Callable
 from dataclasses import replace
@@ -10,14 +11,13 @@ from typing import Any
 
 import pytest
 
-from tests.unit.deploy.upgrading import CONTENT, HEADER, HOST, FileHost, header
+from tests.unit.deploy.upgrading import CONTENT, HEADER, HOST, SIGNED, FileHost, header
 from zeroth.deploy.bootenv import BootState, write_boot_state
 from zeroth.deploy.journal import read_journal
 from zeroth.deploy.slotstate import Pending
 from zeroth.deploy.upgrade import is_older, plan_upgrade
 from zeroth.deploy.upgrade_status import upgrade_status
 from zeroth.deploy.zup import Damaged
-from zeroth.deploy.zup_header import Kind
 from zeroth.errors import UserError
 from zeroth.system.run import run as run_command
 
@@ -71,11 +71,10 @@ def test_all_reasons_are_told_at_once() -> None:
 
 
 def test_a_host_with_secure_boot_takes_signed_programs_alone() -> None:
-    signed = {**CONTENT, "host.efi": (Kind.BOOT, b"program"), "host.efi.sig": (Kind.BOOT, b"signature")}
     host = replace(HOST, signed=True)
     with pytest.raises(UserError, match=r"Secure Boot is on, and the file holds no host.efi"):
         plan_upgrade(host, HEADER)
-    assert plan_upgrade(host, header("1.2.0", signed)) is not None
+    assert plan_upgrade(host, header("1.2.0", SIGNED)) is not None
 
 
 def test_a_slot_that_somebody_chose_in_the_menu_is_not_upgraded() -> None:
@@ -105,6 +104,8 @@ def test_the_whole(host: FileHost) -> None:
     assert host.verified == 1
     for name in ("xen.gz", "vmlinuz", "initrd.img"):
         assert host.esp.sha256(f"/zeroth/b/{name}") in host.esp.read_text("/zeroth/b/SHA256SUMS")
+    assert host.esp.sha256("/zeroth/b/host.efi") == hashlib.sha256(SIGNED["host.efi"][1]).hexdigest()
+    assert "host.efi" not in host.esp.read_text("/zeroth/b/SHA256SUMS")
     entry = host.esp.read_text("/zeroth/b/entry.cfg")
     assert "'Example Host 1.2.0 (slot b)'" in entry
     assert f"zeroth.roothash={HEADER.tree.root_hash}" in entry
@@ -123,7 +124,7 @@ def test_the_whole(host: FileHost) -> None:
 @pytest.mark.parametrize("cut", [-1, -4000, 700])
 def test_a_damaged_file_never_arms_the_menu(host: FileHost, cut: int) -> None:
     before, raw = host.running(), bytearray((host.folder / "x.zup").read_bytes())
-    raw[cut if cut < 0 else len(raw) - sum(len(data) for _, data in CONTENT.values()) + cut] ^= 1
+    raw[cut if cut < 0 else len(raw) - sum(len(data) for _, data in SIGNED.values()) + cut] ^= 1
     with pytest.raises(Damaged):
         host.upgrade(bytes(raw))
     assert (host.running(), host.boot) == (before, BootState())
@@ -194,8 +195,10 @@ def test_a_power_cut_at_any_write_leaves_the_old_slot(host: FileHost, monkeypatc
         if host.boot.trial:
             # Either nothing was touched yet, or everything is in place.
             assert host.esp.exists("/zeroth/b/entry.cfg")
-        if host.esp.exists("/zeroth/b/entry.cfg"):
+            assert host.esp.exists("/zeroth/b/host.efi")
+        if host.esp.exists("/zeroth/b/entry.cfg") or host.esp.exists("/zeroth/b/host.efi"):
             assert whole
+            assert host.esp.exists("/zeroth/b/host.efi.sig")
             assert host.state.pending("b") is not None
             assert host.esp.exists("/zeroth/b/SHA256SUMS")
         at += 1 if at < 12 else 3

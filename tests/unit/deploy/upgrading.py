@@ -24,13 +24,14 @@ from zeroth.progress import Stream
 from zeroth.spec.model import Dom0Spec
 from zeroth.system.size import MIB
 
-__all__ = ["CONTENT", "HEADER", "HOST", "FileHost", "header"]
+__all__ = ["CONTENT", "HEADER", "HOST", "SIGNED", "FileHost", "header"]
 
 CONTENT = {
     "manifest.json": (Kind.MANIFEST, b'{"version": "1.2.0", "customisation": {"product": "Example Host"}}'),
     "root.squashfs": (Kind.ROOT, b"hsqs" + bytes(range(256)) * 64),
     "initrd.img": (Kind.BOOT, b"initrd" * 1000), "vmlinuz": (Kind.BOOT, b"linux" * 99), "xen.gz": (Kind.BOOT, b"xen"),
 }  # fmt: skip
+SIGNED = {**CONTENT, "host.efi": (Kind.BOOT, b"program" * 500), "host.efi.sig": (Kind.BOOT, b"signature")}
 _OLD = {"xen.gz": b"old xen", "vmlinuz": b"old linux", "initrd.img": b"old initrd"}
 HOST = RunningHost(
     slot="a", trial=False, boot=BootState(), version="1.1.0", architecture="amd64", root_hash="11" * 32, held="",
@@ -51,11 +52,12 @@ def header(version: str = "1.2.0", content: dict[str, tuple[Kind, bytes]] = CONT
 
 
 HEADER = header()
+SIGNED_HEADER = header(content=SIGNED)
 
 
 @dataclass
 class FileHost:
-    """Slot a runs; ESP, slot b and the state partition are a file, a file and a folder."""
+    """Slot a runs; ESP, slot b and the state partition are files and a folder. Its upgrade is a signed one."""
 
     folder: Path
     verified: int = 0
@@ -79,10 +81,10 @@ class FileHost:
         (host.image_etc / "etc/motd").write_text("old\n")
         sources = folder / "payloads"
         sources.mkdir()
-        for name, (_, data) in CONTENT.items():
+        for name, (_, data) in SIGNED.items():
             (sources / name).write_bytes(data)
         with (folder / "x.zup").open("wb") as out:
-            write_upgrade(out, HEADER, {name: sources / name for name in CONTENT}, [])
+            write_upgrade(out, SIGNED_HEADER, {name: sources / name for name in SIGNED}, [])
         return host
 
     @property
@@ -114,7 +116,7 @@ class FileHost:
 
     def plan(self) -> UpgradePlan:
         host = RunningHost(**{**vars(HOST), "esp": self.esp.device, "target": self.slot, "boot": self.boot})
-        plan = plan_upgrade(host, HEADER)
+        plan = plan_upgrade(host, SIGNED_HEADER)
         assert plan is not None
         return plan
 
