@@ -18,6 +18,7 @@ from pathlib import Path
 import click
 
 from images.cache import Store
+from images.config import BuildConfig
 from tests.reproducible.compare import first_difference
 from tests.reproducible.debian import inside, other_debian
 from zeroth.cli import run_command
@@ -128,7 +129,7 @@ def _cause(work: Path) -> str:
         if None in metas:
             continue
         folders = [store.path(name, meta.key) for store, meta in zip(stores, metas, strict=True) if meta]
-        found = first_difference(*folders)
+        found = first_difference(*folders, latest=BuildConfig(ROOT).epoch)
         if found:
             return f"the step {name}: {found}"
     return "nothing that the steps keep; compare the ISO images themselves: zeroth iso diff"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import stat
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,11 +13,13 @@ from zeroth.system.files import sha256_file
 __all__ = ["first_difference"]
 
 
-def first_difference(one: Path, two: Path) -> str:
+def first_difference(one: Path, two: Path, *, latest: int = sys.maxsize) -> str:
     """Where two folders differ first, in the order of their names, and in what; empty when they are the same.
 
     Compared are names, kinds, modes, owners, times of files, links' targets and contents. Times of folders are not:
     they follow what was done in them, and no result of a build holds them.
+
+    :param latest: seconds since 1970; what is younger counts as made then, as packing takes it.
     """
     names = sorted({*_below(one), *_below(two)})
     for name in names:
@@ -24,7 +27,7 @@ def first_difference(one: Path, two: Path) -> str:
         missing = [path for path in paths if not os.path.lexists(path)]
         if missing:
             return f"{name}: only in {paths[0].parent if missing[0] == paths[1] else paths[1].parent}"
-        what = _different(*paths)
+        what = _different(*paths, latest)
         if what:
             return f"{name}: {what}"
     return ""
@@ -36,7 +39,7 @@ def _below(folder: Path) -> Iterator[str]:
             yield os.path.relpath(os.path.join(root, name), folder)  # noqa: PTH118 - Path would take a minute for a tree
 
 
-def _different(one: Path, two: Path) -> str:
+def _different(one: Path, two: Path, latest: int) -> str:
     stats = one.lstat(), two.lstat()
     told = [_told(it) for it in stats]
     for what, value in told[0].items():
@@ -51,8 +54,9 @@ def _different(one: Path, two: Path) -> str:
         return f"{stats[0].st_size} and {stats[1].st_size} bytes"
     if sha256_file(one) != sha256_file(two):
         return "the content"
-    if int(stats[0].st_mtime) != int(stats[1].st_mtime):
-        return f"time {int(stats[0].st_mtime)} and {int(stats[1].st_mtime)}"
+    times = [min(int(it.st_mtime), latest) for it in stats]
+    if times[0] != times[1]:
+        return f"time {times[0]} and {times[1]}"
     return ""
 
 

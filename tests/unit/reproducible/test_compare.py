@@ -45,3 +45,11 @@ def test_each_difference_is_named(tmp_path: Path, said: str) -> None:
     (two / "etc" / "b").chmod(0o644)
     subprocess.run(["sh", "-c", CHANGES[said]], cwd=two, check=True)
     assert first_difference(one, two).startswith(said)
+
+
+def test_what_is_younger_than_the_packing_lets_it_be_is_no_difference(tmp_path: Path) -> None:
+    one, two = _tree(tmp_path / "one"), _tree(tmp_path / "two")
+    os.utime(one / "etc" / "b", (5000, 5000))
+    os.utime(two / "etc" / "b", (6000, 6000))
+    assert first_difference(one, two, latest=4000) == ""
+    assert "time 4000 and 1000" in first_difference(one, _tree(tmp_path / "three"), latest=4000)
