@@ -186,20 +186,17 @@ class NeighbourFacts(_Fact):
 
     :ivar system: the switch's name, ``chassis`` its identity (mostly a MAC address).
     :ivar port: the port's identity, ``Gi1/0/12``; ``description`` is what people wrote about it.
-    :ivar vlan: of the port's untagged traffic; None when it is not said.
     """
 
     system: str = ""
     chassis: str = ""
     port: str = ""
     description: str = ""
-    vlan: int | None = None
 
     @property
     def summary(self) -> str:
         """For people: ``port Gi1/0/12 of switch1``."""
-        vlan = f", VLAN {self.vlan}" if self.vlan else ""
-        return f"port {self.port or self.description or 'unknown'} of {self.system or self.chassis or 'unknown'}{vlan}"
+        return f"port {self.port or self.description or 'unknown'} of {self.system or self.chassis or 'unknown'}"
 
 
 class NicFacts(_Fact):

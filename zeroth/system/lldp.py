@@ -45,7 +45,6 @@ def _neighbour(said: Mapping[str, Any]) -> NeighbourFacts:
         chassis=_word(said, "ChassisID"),
         port=_word(said, "PortID"),
         description=_word(said, "PortDescription"),
-        vlan=said["VlanID"] if isinstance(said.get("VlanID"), int) else None,
     )
 
 

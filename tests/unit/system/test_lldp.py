@@ -18,7 +18,7 @@ LISTING = {
             "InterfaceAlternativeNames": ["enp1s0"],
             "Neighbors": [
                 {"ChassisID": "44:38:39:00:00:0a", "RawChassisID": [4, 68, 56, 57, 0, 0, 10], "PortID": "swp12",
-                 "PortDescription": "to rack 7", "SystemName": "leaf1", "EnabledCapabilities": 20, "VlanID": 10},
+                 "PortDescription": "to rack 7", "SystemName": "leaf1", "EnabledCapabilities": 20},
                 {"ChassisID": "44:38:39:00:00:0b", "PortID": "swp13"},
             ],
         },
@@ -31,12 +31,10 @@ LISTING = {
 def test_neighbours() -> None:
     heard = neighbours_in(json.dumps(LISTING))
     assert heard == {
-        "eno1": NeighbourFacts(
-            system="leaf1", chassis="44:38:39:00:00:0a", port="swp12", description="to rack 7", vlan=10
-        ),
+        "eno1": NeighbourFacts(system="leaf1", chassis="44:38:39:00:00:0a", port="swp12", description="to rack 7"),
         "eno2": NeighbourFacts(chassis="44:38:39:00:00:0b"),
     }
-    assert heard["eno1"].summary == "port swp12 of leaf1, VLAN 10"
+    assert heard["eno1"].summary == "port swp12 of leaf1"
     assert heard["eno2"].summary == "port unknown of 44:38:39:00:00:0b"
 
 
