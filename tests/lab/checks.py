@@ -40,7 +40,8 @@ def check_xen(host: Host) -> None:
 
 def check_disk(host: Host) -> None:
     """The layout of the contract; mounts and boot entries by partition id, never by order."""
-    own = host.ssh(f"readlink -f /dev/disk/by-id/virtio-{TARGET}").strip()
+    known = json.loads(host.ssh("lsblk --json --paths --nodeps --output NAME,SERIAL"))["blockdevices"]
+    own = next(disk["name"] for disk in known if disk["serial"] == TARGET)
     rows = json.loads(host.ssh(f"lsblk --json --paths --output NAME,TYPE,PARTLABEL,PARTUUID {own}"))["blockdevices"]
     parts = [part for part in rows[0]["children"] if part["type"] == "part"]
     labels = tuple(part["partlabel"] for part in parts)
@@ -69,12 +70,13 @@ def check_first_boot(host: Host) -> None:
 
 
 def check_network(host: Host) -> None:
-    """The management address is on the Open vSwitch bridge, which has the NIC as a port."""
+    """The management address is on the Open vSwitch bridge (or its tagged port), which has the NIC as a port."""
     ports = host.ssh("ovs-vsctl list-ports xenbr0").split()
     expect(ports, "the bridge xenbr0 has no port")
     addresses = json.loads(host.ssh("ip -json -4 address show"))
     holders = [link["ifname"] for link in addresses if link["ifname"] != "lo" and link["addr_info"]]
-    expect(holders == ["xenbr0"], f"addresses are on {holders}, not on xenbr0 alone")
+    wanted = "mgmt0" if "mgmt0" in ports else "xenbr0"
+    expect(holders == [wanted], f"addresses are on {holders}, not on {wanted} alone")
 
 
 def check_secrets(host: Host) -> None:

@@ -12,6 +12,8 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
 
+from tests.lab.switch import Switch
+
 __all__ = ["CPU", "Disk", "Firmware", "Machine", "Netboot", "command_line"]
 
 CPU = "max,-smap,-smep,-x2apic,-rdtscp"
@@ -34,6 +36,7 @@ class Disk:
     :ivar serial: its serial number, also its id: disks are named by it, never by order.
     :ivar log: a raw file that records every write, for power cuts (:mod:`tests.lab.blklog`).
     :ivar boot: its place in the firmware's boot order, lowest first; None leaves it out.
+    :ivar sector: bytes; 4096 makes a 4Kn disk.
     """
 
     path: Path
@@ -43,6 +46,7 @@ class Disk:
     bus: str = "virtio"
     readonly: bool = False
     boot: int | None = None
+    sector: int = 512
 
 
 @dataclass(frozen=True)
@@ -67,6 +71,7 @@ class Machine:
     :ivar secure_boot: OVMF checks what it starts against the keys in its variables, and guards those.
     :ivar cd: an ISO in the drive, and its place in the boot order.
     :ivar mac: of the one NIC, on QEMU's user-mode network, which lets nothing out of this machine.
+    :ivar switch: stands between that network and the machine, whose NICs are then those cabled to the switch.
     :ivar netboot: boots over the network first when its disks do not.
     :ivar ports: TCP ports of the machine that get a port on 127.0.0.1.
     :ivar services: addresses on its network (``10.0.2.100:443``), each with the TCP port on 127.0.0.1 that
@@ -88,6 +93,7 @@ class Machine:
     stops_at_reset: bool = True
     secure_boot: bool = False
     netboot: Netboot | None = None
+    switch: Switch | None = None
     extra: tuple[str, ...] = field(default=())
 
 
@@ -157,6 +163,8 @@ def _network(machine: Machine, forwards: dict[int, int]) -> list[str]:
     # A program for each connection: QEMU by itself would make one for all.
     rules += "".join(f",guestfwd=tcp:{address}-cmd:bash -c '{_RELAY.format(port=port)}'"
                      for address, port in machine.services)  # fmt: skip
+    if machine.switch is not None:
+        return ["-netdev", f"user,id=net0,restrict=on{rules}", *_switched(machine.switch)]
     card = f"virtio-net-pci,netdev=net0,mac={machine.mac}"
     netboot = machine.netboot
     if netboot is not None:
@@ -165,6 +173,24 @@ def _network(machine: Machine, forwards: dict[int, int]) -> list[str]:
     if netboot is None or not netboot.rom:
         card += ",romfile="
     return ["-netdev", f"user,id=net0,restrict=on{rules}", "-device", card]
+
+
+def _switched(switch: Switch) -> list[str]:
+    """The cards on their cables, and the network on its own, through a hub in QEMU that has no card."""
+    words = ["-netdev", _cable("uplink", switch.uplink.near, switch.uplink.far)]
+    for name, port in (("net0", "hub-net"), ("uplink", "hub-uplink")):
+        words += ["-netdev", f"hubport,id={port},hubid=1,netdev={name}"]
+    for number, wire in enumerate(switch.cards):
+        words += ["-netdev", _cable(f"card{number}", wire.near, wire.far)]
+        # LACP goes by speed and duplex, of which this card says nothing by itself.
+        card = f"virtio-net-pci,netdev=card{number},mac={wire.mac},romfile=,speed=1000,duplex=full"
+        words += ["-device", card]
+    return words
+
+
+def _cable(name: str, near: int, far: int) -> str:
+    ends = f"local.type=inet,local.host=127.0.0.1,local.port={near},remote.type=inet,remote.host=127.0.0.1"
+    return f"dgram,id={name},{ends},remote.port={far}"
 
 
 def _cd(path: Path, boot: int | None) -> list[str]:
@@ -185,8 +211,11 @@ def _disk(disk: Disk) -> list[str]:
     node["node-name"] = name
     device = {
         "virtio": f"virtio-blk-pci,drive={name},serial={disk.serial}",
+        "nvme": f"nvme,drive={name},serial={disk.serial}",
         "usb": f"usb-storage,bus=usb.0,removable=on,drive={name},serial={disk.serial}",
     }[disk.bus]
+    if disk.sector != 512:
+        device += f",logical_block_size={disk.sector},physical_block_size={disk.sector}"
     return ["-blockdev", json.dumps(node), "-device", device + _boot(disk.boot)]
 
 

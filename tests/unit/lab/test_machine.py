@@ -12,6 +12,7 @@ from tests.lab.guest import Member, cpio
 from tests.lab.machine import Disk, Firmware, Machine, Netboot, command_line
 from tests.lab.ports import free_ports
 from tests.lab.serial import Serial, SerialTimeout, plain
+from tests.lab.switch import Switch, Wire
 
 FORWARDS = {22: 2222, 443: 4433}
 
@@ -136,3 +137,23 @@ def test_the_archive_is_what_cpio_reads(tmp_path: Path) -> None:
         "dev/console": (stat.S_IFCHR | 0o600, b"", [5, 1]),
         "init": (stat.S_IFREG | 0o755, b"12345", [0, 0]),
     }
+
+
+def test_cards_on_a_switch() -> None:
+    net = Switch((Wire(1001, 2001, "52:54:00:00:00:01"), Wire(1002, 2002, "52:54:00:00:00:02")), Wire(1003, 2003))
+    line = words(Machine(switch=net))
+    assert "hubport,id=hub-net,hubid=1,netdev=net0" in line
+    assert any(word.startswith("user,id=net0,restrict=on,hostfwd=tcp:127.0.0.1:2222-:22") for word in line)
+    cables = [word for word in line if word.startswith("dgram,")]
+    assert [("local.port=1003" in cables[0]), ("remote.port=2002" in cables[2])] == [True, True]
+    cards = [word for word in line if word.startswith("virtio-net-pci,")]
+    assert [card.split(",")[1:3] for card in cards] == [
+        ["netdev=card0", "mac=52:54:00:00:00:01"], ["netdev=card1", "mac=52:54:00:00:00:02"],
+    ]  # fmt: skip
+    assert "netdev=net0" not in ",".join(cards), "QEMU's own network is reached through the switch alone"
+
+
+def test_a_4kn_disk_on_nvme() -> None:
+    disk = Disk(Path("/d/a.raw"), "alpha", bus="nvme", sector=4096)
+    wanted = "nvme,drive=disk-alpha,serial=alpha,logical_block_size=4096,physical_block_size=4096"
+    assert wanted in words(Machine(disks=(disk,)))
