@@ -28,12 +28,15 @@ python3 -m compileall -q --invalidation-mode unchecked-hash -s "$2" -p / -i "$4"
 """
 
 
-def finish(system: Path, result: Path, *, wheel: Path, tool: Path, work: Path, log: Callable[[str], None]) -> None:
+def finish(
+    system: Path, result: Path, *, wheel: Path, tool: Path, epoch: int, work: Path, log: Callable[[str], None]
+) -> None:
     """Make the finished tree; it shares its files with the customised one by hard links, and only adds to them.
 
     :param system: the customised tree; not changed.
     :param result: where the finished tree shall appear; on the file system of ``system``.
     :param tool: ``install_wheel.py``.
+    :param epoch: seconds since 1970; the time of every folder.
     :param work: an empty folder for temporary files.
     :raises UserError: when the wheel cannot be installed, or its command does not start.
     """
@@ -59,3 +62,6 @@ def finish(system: Path, result: Path, *, wheel: Path, tool: Path, work: Path, l
         raise UserError(
             f"our own wheel does not go into the image: {' '.join(said)}", LOG_HINT, code=ExitCode.MACHINE
         ) from None
+    # The time of a folder tells in which order its packages came, which the building machine's apt decides.
+    for folder, _, _ in os.walk(result):
+        os.utime(folder, (epoch, epoch))

@@ -211,11 +211,14 @@ class Steps:
         def make(out: Path, results: Results, _: progress.Step) -> None:
             (wheel,) = results["rooms"].iterdir()
             finish(
-                results["system"] / "tree", out / "tree", wheel=wheel, tool=tool, work=self.scratch("tree"),
-                log=self.log.writer("tree"),
+                results["system"] / "tree", out / "tree", wheel=wheel, tool=tool, epoch=self.config.epoch,
+                work=self.scratch("tree"), log=self.log.writer("tree"),
             )  # fmt: skip
 
-        inputs = {"images/finish.py": self._code("finish.py"), "install_wheel.py": digest_code(tool)}
+        inputs = {
+            "images/finish.py": self._code("finish.py"), "install_wheel.py": digest_code(tool),
+            "source date": str(self.config.epoch),
+        }  # fmt: skip
         return Step("tree", "Finished tree", inputs, make, (self.system(), self.rooms()), space=_GIB // 4)
 
     def root(self) -> Step:

@@ -17,7 +17,7 @@ def first_difference(one: Path, two: Path, *, latest: int = sys.maxsize) -> str:
     """Where two folders differ first, in the order of their names, and in what; empty when they are the same.
 
     Compared are names, kinds, modes, owners, times of files, links' targets and contents. Times of folders are not:
-    they follow what was done in them, and no result of a build holds them.
+    they follow what was done in them, and the finished tree has one time for them all.
 
     :param latest: seconds since 1970; what is younger counts as made then, as packing takes it.
     """
