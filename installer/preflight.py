@@ -96,7 +96,7 @@ def check_trial(management: ManagementNetwork) -> tuple[Check, ...]:
     """Whether the network is going to be tried; nothing where it is."""
     if management.try_first:
         return ()
-    message = "it is not tried before the disk is written to, as the answer says"
+    message = "the management network is not tried before the disk is written to, as the answer says"
     return (Check("management network", Result.WARN, message, "Leave out `network --no-try` (management.try_first)."),)
 
 

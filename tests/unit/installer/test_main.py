@@ -107,7 +107,7 @@ def test_a_network_that_does_not_work(tmp_path: Path, image: InstallImage) -> No
     session, out = _session(tmp_path, machine(_empty()), image, ANSWER + "management: {try_first: false}\n")
     session.trial = broken
     assert "/dev/vda" in session.run().reason
-    assert "Note: it is not tried before the disk is written to" in out.getvalue()
+    assert "Note: the management network is not tried before the disk is written to" in out.getvalue()
     assert not broken.tried
     session, _ = _session(tmp_path, machine(_empty()), image)
     session.cmdline = tmp_path / "cmdline"
