@@ -83,6 +83,7 @@ def hosts(draw: st.DrawFn) -> HostSpec:
             address=draw(st.just(DhcpAddress()) | static_addresses()),
             dns=tuple(draw(st.lists(st.integers(1 << 24, 126 << 24).map(IPv4Address), max_size=3))),
             bridge=draw(st.from_regex(r"[a-z][a-z0-9-]{0,14}", fullmatch=True)),
+            try_first=draw(st.booleans()),
         ),
         dom0=Dom0Spec(
             memory=Size(draw(st.integers(768, 1 << 20)) * MIB),
