@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from contextlib import ExitStack
+from contextlib import ExitStack, nullcontext
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -18,19 +18,20 @@ from installer.chroot import installed_system
 from installer.hooks import HookRunner
 from installer.hostkeys import HostKey, host_keys, make_host_keys
 from installer.image import EFI_LOADER, InstallImage
-from installer.plan import Action, ActionKind, InstallPlan
+from installer.plan import Action, ActionKind, InstallPlan, Leg
+from zeroth.deploy.arrays import array_device, assembled, make_arrays, wipe, write_table
 from zeroth.deploy.bootenv import BootState, make_boot_state
 from zeroth.deploy.bootmenu import MENU
 from zeroth.deploy.esp import Esp
 from zeroth.deploy.journal import Journal
-from zeroth.deploy.layout import Part, sfdisk_script
-from zeroth.deploy.loaders import add_boot_entry, install_bios_loader, install_efi_loader
+from zeroth.deploy.layout import MIRRORED, Part
+from zeroth.deploy.loaders import add_boot_entry, install_bios_loader, install_efi_loader, loader_workspace
 from zeroth.deploy.marker import clear_marker, write_marker
 from zeroth.deploy.slots import FileImage, write_slot
 from zeroth.errors import ExitCode, UserError
 from zeroth.progress import Step
 from zeroth.spec.model import REVEALED, HostSpec
-from zeroth.system.block import exclusive, flush, mounted, partition_path, wait_for_partition
+from zeroth.system.block import exclusive, flush, mounted, partition_path
 from zeroth.system.facts import MarkerFacts
 from zeroth.system.files import atomic_write, sha256_file
 from zeroth.system.run import run
@@ -47,10 +48,12 @@ class Places:
 
     :ivar mounts: a folder under which the target's file systems are mounted.
     :ivar efi_loader: GRUB as an EFI program, from the image.
+    :ivar arrays: the folder of the nodes of md arrays.
     """
 
     mounts: Path = Path("/run/zeroth/target")
     efi_loader: Path = EFI_LOADER
+    arrays: Path = Path("/dev")
 
 
 class Application:
@@ -73,13 +76,14 @@ class Application:
         self.reservations: list[str] = []
         self.host_keys: tuple[HostKey, ...] = ()
         self._image: InstallImage = plan.image
-        self._disk = Path(plan.disk.path)
+        self._disks = tuple(Path(disk.path) for disk in plan.disks)
         self._mounts = ExitStack()
         self._folders: dict[Part, Path] = {}
         self.handlers: dict[ActionKind, Callable[[Action, Step], None]] = {
             ActionKind.BEGIN: self._begin,
             ActionKind.WIPE: self._wipe,
             ActionKind.TABLE: self._table,
+            ActionKind.ARRAYS: self._arrays,
             ActionKind.MAKE_FAT: self._make_fat,
             ActionKind.MAKE_EXT4: self._make_ext4,
             ActionKind.ROOT_IMAGE: self._root_image,
@@ -100,7 +104,9 @@ class Application:
         :returns: reservations: what did not work and does not matter for booting.
         :raises UserError: when the machine refuses; the disk then says by its mark how far it came.
         """
-        with exclusive(self._disk), self._mounts:
+        with ExitStack() as locks, self._mounts:
+            for disk in self._disks:
+                locks.enter_context(exclusive(disk))
             for action in self.plan.actions:
                 with step.step(action.title) as running:
                     self.journal.add(action.title, "begin")
@@ -119,23 +125,23 @@ class Application:
 
     def _wipe(self, action: Action, step: Step) -> None:
         """Old metadata must not come back to life where a new partition happens to begin or end."""
-        for part in reversed(self.plan.disk.partitions):
-            if Path(part.path).is_block_device():
-                run(["wipefs", "--all", part.path])
-                flush(Path(part.path))
-        run(["wipefs", "--all", self._disk])
-        flush(self._disk)
+        wipe(self._leg(action).disk)
 
     def _table(self, action: Action, step: Step) -> None:
-        script = sfdisk_script(self.plan.layout, self.plan.identity)
-        run(["sfdisk", "--quiet", "--wipe", "always", "--wipe-partitions", "always", self._disk], input=script)
-        flush(self._disk)
-        for partition in self.plan.layout.partitions:
-            wait_for_partition(self._device(partition.part), partition.size)
+        leg = self._leg(action)
+        write_table(Path(leg.disk.path), leg.layout, self.plan.identity, leg.number)
+
+    def _arrays(self, action: Action, step: Step) -> None:
+        arrays = make_arrays(self._disks, self.plan.identity, self.places.arrays)
+        self._mounts.enter_context(arrays)
 
     def _finish(self, action: Action, step: Step) -> None:
         if not self._folders:
             # Going on after an interruption: the journal is there already.
+            if self.plan.identity.mirror:
+                needed = (Part.STATE, Part.LOG)
+                arrays = assembled(self._disks, self.plan.identity, needed, self.places.arrays)
+                self._mounts.enter_context(arrays)
             self._open_journal()
         self.host_keys = host_keys(self._folder(Part.STATE) / _SLOT / "etc" / "upper")
         self._mark("finishing")
@@ -146,15 +152,18 @@ class Application:
         self.journal.let_go()
         self._mounts.close()
         self._folders.clear()
-        clear_marker(self._disk)
+        for disk in self._disks:
+            clear_marker(disk)
 
     def _mark(self, phase: Literal["installing", "finishing"]) -> None:
-        write_marker(self._disk, MarkerFacts(phase=phase, digest=self.plan.digest, install=self.plan.identity.value))
+        for disk in self._disks:
+            write_marker(disk, MarkerFacts(phase=phase, digest=self.plan.digest, install=self.plan.identity.value))
 
     # File systems
 
     def _make_fat(self, action: Action, step: Step) -> None:
-        self._esp().make("ZEROTH-ESP", self.plan.identity.filesystem_uuid(Part.ESP)[:8])
+        for leg, esp in zip(self.plan.legs, self._esp().each, strict=True):
+            esp.make("ZEROTH-ESP", self.plan.identity.filesystem_uuid(Part.ESP, leg.number)[:8])
 
     def _make_ext4(self, action: Action, step: Step) -> None:
         assert action.part is not None
@@ -184,6 +193,7 @@ class Application:
             "version": self._image.version,
             "machine": self.plan.machine,
             "install": str(self.plan.identity.value),
+            "mirror": self.plan.identity.mirror,
             "root_sha256": self._image.root.sha256,
         }
         atomic_write(state / "install" / "applied.json", json.dumps(applied, indent=2) + "\n")
@@ -219,7 +229,7 @@ class Application:
     def _boot_menu(self, action: Action, step: Step) -> None:
         esp = self._esp()
         # The slot that is installed has no other to go back to: it is never on trial.
-        make_boot_state(esp, BootState(committed=_SLOT))
+        make_boot_state(esp, BootState(committed=_SLOT, generation=1))
         for name, text in self.plan.boot_entries.items():
             esp.put_text(text, f"{_BOOT}/{name}")
         esp.put_text(self.plan.boot_menu, MENU)
@@ -229,11 +239,17 @@ class Application:
         install_efi_loader(self._esp(), signed.selector.path if signed else self.places.efi_loader)
 
     def _bios_loader(self, action: Action, step: Step) -> None:
-        install_bios_loader(self._disk, self._folder(Part.STATE) / "install" / "grub")
+        with loader_workspace() if self.plan.identity.mirror else nullcontext(self._grub_folder()) as work:
+            install_bios_loader(Path(action.disk), work)
+
+    def _grub_folder(self) -> Path:
+        folder = self._folder(Part.STATE) / "install" / "grub"
+        folder.mkdir(parents=True, exist_ok=True)
+        return folder
 
     def _boot_entry(self, action: Action, step: Step) -> None:
         try:
-            add_boot_entry(self._disk)
+            add_boot_entry(Path(action.disk))
         except UserError as error:
             # Firmware with full or locked variables is common, and the disk boots without an entry.
             reservation = f"the firmware took no boot entry ({error.message.splitlines()[0]})"
@@ -242,11 +258,17 @@ class Application:
 
     # Helpers
 
+    def _leg(self, action: Action) -> Leg:
+        return next(leg for leg in self.plan.legs if leg.disk.path == action.disk)
+
     def _device(self, part: Part) -> Path:
-        return partition_path(self._disk, part)
+        """The device of a part that the disks hold together."""
+        if self.plan.identity.mirror and part in MIRRORED:
+            return array_device(part, self.places.arrays)
+        return partition_path(self._disks[0], part)
 
     def _esp(self) -> Esp:
-        return Esp(self._device(Part.ESP))
+        return Esp(*(partition_path(disk, Part.ESP) for disk in self._disks))
 
     def _open_journal(self) -> None:
         self.journal.keep_in(self._folder(Part.STATE) / "install" / "journal.jsonl")

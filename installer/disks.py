@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from uuid import UUID
 
 from installer.matching import MEDIUM, fits, outermost, passed_over, why_not
 from zeroth.deploy.layout import InstallId
@@ -16,7 +17,7 @@ from zeroth.spec.model.disks import MISSING, Layout
 from zeroth.spec.selector import Pick, Selector, parse_selector
 from zeroth.system.facts import DiskFacts
 
-__all__ = ["Choice", "Verdict", "choose_disks", "resumable_phase"]
+__all__ = ["Choice", "Resumption", "Verdict", "choose_disks", "resumable_phase", "resumption"]
 
 _IGNORED = "is on the answer's list of disks to ignore"
 
@@ -66,12 +67,44 @@ def resumable_phase(disk: DiskFacts, digest: str) -> str:
     marker = disk.zeroth.marker if disk.zeroth else None
     if marker is None or marker.digest != digest:
         return ""
-    if disk.table_uuid == InstallId(marker.install).disk_guid:
+    if InstallId(marker.install).leg_of(disk.table_uuid):
         return marker.phase
     # Cut off while the table was being written: the mark, and of a table no more than its protective part.
     half = all(sign.type in ("PMBR", "gpt", "dos") for sign in disk.signatures)
     bare = not disk.table or (disk.table == "dos" and all(part.type == "ee" for part in disk.partitions))
     return "installing" if marker.phase == "installing" and half and bare else ""
+
+
+@dataclass(frozen=True)
+class Resumption:
+    """How the disks that were chosen go on with what an earlier run left on them.
+
+    :ivar legs: in the order that the earlier run gave them, where that matters.
+    :ivar phase: as of :func:`resumable_phase`, of all of them together.
+    :ivar install: the earlier run's identity; None when nothing goes on.
+    """
+
+    legs: tuple[DiskFacts, ...]
+    phase: str = ""
+    install: UUID | None = None
+
+
+def resumption(legs: tuple[DiskFacts, ...], digest: str) -> Resumption:
+    """Whether an interrupted installation goes on, on all disks together.
+
+    Marks are written to one disk after the other. Only when every disk has its data, the boot loaders alone are made
+    again: each has the mark that says so, or had it already taken off as the last step.
+    """
+    marked = [(disk.zeroth.marker, phase) for disk in legs
+              if (phase := resumable_phase(disk, digest)) and disk.zeroth and disk.zeroth.marker]  # fmt: skip
+    if not marked:
+        return Resumption(legs)
+    install = marked[0][0].install
+    numbers = {InstallId(install).leg_of(disk.table_uuid): disk for disk in legs}
+    complete = sorted(numbers) == list(range(1, len(legs) + 1))
+    if complete and all(mark.install == install and phase == "finishing" for mark, phase in marked):
+        return Resumption(tuple(disk for _, disk in sorted(numbers.items())), "finishing", install)
+    return Resumption(legs, "installing", install)
 
 
 class _Chooser:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 import traceback
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TextIO
@@ -27,6 +28,7 @@ from installer.preflight import warnings
 from installer.remote import login_for, open_door
 from installer.report import Reporter
 from installer.show import WIDTH, show_checks, show_outcome
+from zeroth.deploy.arrays import opened_part
 from zeroth.deploy.layout import InstallId, Part
 from zeroth.errors import ExitCode, UserError
 from zeroth.keys.keyring import trusted_keys
@@ -41,7 +43,7 @@ from zeroth.spec.model import EndAction, HostSpec, NotifySpec, OnFailure, RootLo
 from zeroth.spec.secrets import secret_values
 from zeroth.spec.sources import ANSWER_LABEL, MEDIUM, find_answer
 from zeroth.spec.volumes import LiveVolumes
-from zeroth.system.block import exclusive, mounted, partition_path
+from zeroth.system.block import exclusive, mounted
 from zeroth.system.facts import Facts, Machine, NeighbourFacts
 from zeroth.system.live import LiveMachine
 from zeroth.system.lldp import neighbours
@@ -348,17 +350,20 @@ class Session:
         """Copy the log onto the target's log partition, if this run got as far as to make one."""
         if self._begun is None:
             return
-        disk = Path(self._begun.disk.path)
-        device = partition_path(disk, Part.LOG)
+        disks = [Path(disk.path) for disk in self._begun.disks]
         try:
             # Locked: udev re-reads the table of a disk that was written to, and the partitions are gone for a moment.
-            with exclusive(disk), mounted(device, self.places.mounts / "log") as folder:
+            with ExitStack() as held:
+                for disk in disks:
+                    held.enter_context(exclusive(disk))
+                log = opened_part(disks, self._begun.identity, Part.LOG, self.places.arrays)
+                folder = held.enter_context(mounted(held.enter_context(log), self.places.mounts / "log"))
                 target = folder / "zeroth" / "install.log"
                 target.parent.mkdir(mode=0o750, exist_ok=True)
                 with target.open("ab") as file:
                     file.write(self.log.read_bytes())
         except (UserError, OSError) as error:
-            self._say(f"The log could not be kept on {device}: {_one_line(str(error))}. It is in {self.log}.")
+            self._say(f"The log could not be kept on {disks[0]}: {_one_line(str(error))}. It is in {self.log}.")
 
 
 def _one_line(text: str) -> str:

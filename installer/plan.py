@@ -24,6 +24,7 @@ class ActionKind(StrEnum):
     BEGIN = "begin journal"
     WIPE = "wipe signatures"
     TABLE = "write partition table"
+    ARRAYS = "make mirrors"
     MAKE_FAT = "make FAT file system"
     MAKE_EXT4 = "make ext4 file system"
     ROOT_IMAGE = "write root image"
@@ -45,6 +46,7 @@ class Action:
     :ivar title: the step's name for people.
     :ivar start: first byte on the disk that it may write; ``size`` bytes from there. Both 0 when it writes elsewhere.
     :ivar disk: the path of that disk; empty when it writes elsewhere.
+    :ivar mirror: the path of a second disk, on which it writes the same bytes; else empty.
     :ivar hook: the number of the answer's hook that it runs, from 1; else 0.
     """
 
@@ -55,6 +57,7 @@ class Action:
     part: Part | None = None
     disk: str = ""
     hook: int = 0
+    mirror: str = ""
 
     def as_json(self) -> dict[str, object]:
         """For ``--json``."""
@@ -62,6 +65,7 @@ class Action:
             "action": self.kind.value,
             "title": self.title,
             "disk": self.disk or None,
+            "mirror": self.mirror or None,
             "partition": int(self.part) if self.part else None,
             "start": self.start,
             "size": self.size,
@@ -70,17 +74,21 @@ class Action:
 
 @dataclass(frozen=True)
 class Leg:
-    """One disk that is installed on and started from."""
+    """One disk that is installed on and started from.
+
+    :ivar number: 1, and 2 for the second disk of a mirror.
+    """
 
     disk: DiskFacts
     layout: Layout
+    number: int = 1
 
 
 @dataclass(frozen=True)
 class InstallPlan:
     """Everything that is needed to install, decided.
 
-    :ivar legs: the disk that is installed on.
+    :ivar legs: the disk that is installed on; of a mirror both, or the one that is there.
     :ivar digest: of the answer.
     :ivar resumes: ``installing`` or ``finishing`` when an interrupted installation goes on; else empty.
     :ivar destroys: what is lost, one phrase each.
@@ -131,6 +139,7 @@ class InstallPlan:
         return {
             "outcome": "install",
             "disk": self.disk.path,
+            "mirror": self._mirror_json(),
             "disk_size": self.disk.size,
             "serial": self.disk.serial,
             "install": str(self.identity.value),
@@ -159,6 +168,20 @@ class InstallPlan:
             "actions": [action.as_json() for action in self.actions],
             "disks": [_verdict_json(verdict) for verdict in self.verdicts],
             "preflight": [check.as_json() for check in self.checks],
+        }
+
+    def _mirror_json(self) -> Mapping[str, object] | None:
+        """The second disk; None where there shall be none."""
+        if not self.identity.mirror:
+            return None
+        if len(self.legs) == 1:
+            return {"disk": None}
+        second = self.legs[1]
+        return {
+            "disk": second.disk.path,
+            "disk_size": second.disk.size,
+            "serial": second.disk.serial,
+            "uuids": [self.identity.partition_uuid(p.part, second.number) for p in second.layout.partitions],
         }
 
 

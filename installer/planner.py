@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
-from installer.disks import Choice, choose_disks, resumable_phase
+from installer.disks import Choice, Resumption, choose_disks, resumable_phase, resumption
 from installer.hooks import hook_title
 from installer.image import InstallImage
 from installer.nics import NicChoice, choose_nic
@@ -14,6 +15,7 @@ from installer.preflight import (
     check_disk,
     check_image,
     check_machine,
+    check_mirror,
     check_nic,
     check_trial,
     failures,
@@ -21,15 +23,17 @@ from installer.preflight import (
 )
 from zeroth.deploy.bootmenu import boot_entry, render_boot_menu, render_entries
 from zeroth.deploy.imagedefaults import ImageDefaults
-from zeroth.deploy.layout import InstallId, Layout, Part, make_layout
+from zeroth.deploy.layout import InstallId, Layout, Part, make_layout, mirror_size
 from zeroth.deploy.marker import MARKER_OFFSET, MARKER_SIZE
 from zeroth.errors import UserError
 from zeroth.spec.gaps import gaps
-from zeroth.spec.model import HostSpec, Stage
+from zeroth.spec.model import DiskSpec, HostSpec, Stage
+from zeroth.spec.model.disks import Layout as Disks
 from zeroth.system.facts import DiskFacts, Facts, NicFacts
 
 __all__ = ["PlanRequest", "plan_installation"]
 
+ALONE = "the mirror has one disk: nothing survives its loss until `zeroth disk replace` gives it a second"
 _CHOICE_HINT = (
     "Name the disk in the answer: a path under /dev/disk/by-id, serial=, wwn=, model=, or what it is: "
     "ssd, hdd, transport=, size>=, smallest, largest; several with & between them."
@@ -75,26 +79,39 @@ def plan_installation(facts: Facts, request: PlanRequest) -> Outcome:
 
 def _preflight(facts: Facts, request: PlanRequest, choice: Choice, nics: NicChoice) -> tuple[Check, ...]:
     disks: list[Check] = []
+    going_on = resumption(choice.legs, request.digest).phase == "finishing"
     for disk in choice.legs:
-        allowed = request.spec.disk.wipe or disk.path in choice.consent or resumable_phase(disk, request.digest)
+        own = going_on or resumable_phase(disk, request.digest)
+        allowed = request.spec.disk.wipe or disk.path in choice.consent or own
         disks += check_disk(disk, facts, allowed=bool(allowed))
     return (
         *disks,
-        *check_image(_layout(choice), request.image),
+        *(check_mirror(choice.legs) if _mirrored(request.spec.disk) and choice.legs else ()),
+        *check_image(_layout(choice, request.spec.disk), request.image, mirror=_mirrored(request.spec.disk)),
         check_nic(nics.nic, nics.problem),
         *check_trial(request.spec.management),
         *check_machine(facts, request.spec, request.image),
     )
 
 
-def _layout(choice: Choice) -> Layout | None:
-    """The layout of the disk that is chosen; None when there is none, or it is too small."""
+def _mirrored(disk: DiskSpec) -> bool:
+    return disk.layout is Disks.MIRROR
+
+
+def _layout(choice: Choice, spec: DiskSpec) -> Layout | None:
+    """The layout of the disks that are chosen; None when there are none, or one is too small."""
     if not choice.legs:
         return None
     try:
-        return make_layout(choice.legs[0].size, choice.legs[0].logical_sector)
+        return _lay_out(choice.legs, mirror=_mirrored(spec))
     except UserError:
         return None
+
+
+def _lay_out(legs: Sequence[DiskFacts], *, mirror: bool) -> Layout:
+    """The same on every disk, as the smallest allows."""
+    size = mirror_size(*(disk.size for disk in legs)) if mirror else legs[0].size
+    return make_layout(size, legs[0].logical_sector)
 
 
 def _already_applied(facts: Facts, digest: str) -> AlreadyApplied | None:
@@ -104,10 +121,18 @@ def _already_applied(facts: Facts, digest: str) -> AlreadyApplied | None:
             applied
             and applied.digest == digest
             and applied.machine == facts.dmi.identity
-            and not resumable_phase(disk, digest)
+            and not any(_unfinished_with(other, disk, digest) for other in facts.disks)
         ):
             return AlreadyApplied(disk, applied.time)
     return None
+
+
+def _unfinished_with(other: DiskFacts, disk: DiskFacts, digest: str) -> bool:
+    """Whether a disk, or the one that mirrors it, says that their installation is not finished."""
+    if other.path == disk.path:
+        return bool(resumable_phase(disk, digest))
+    marker = other.zeroth.marker if other.zeroth and resumable_phase(other, digest) else None
+    return marker is not None and InstallId(marker.install).leg_of(disk.table_uuid) > 0
 
 
 def _install(
@@ -118,22 +143,21 @@ def _install(
     nic: NicFacts,
     reservations: tuple[str, ...],
 ) -> InstallPlan:
-    disk = choice.legs[0]
-    phase = resumable_phase(disk, request.digest)
-    marker = disk.zeroth.marker if disk.zeroth else None
-    identity = InstallId(marker.install) if phase and marker else request.identity
-    layout = make_layout(disk.size, disk.logical_sector)
+    mirror = _mirrored(request.spec.disk)
+    resumed = resumption(choice.legs, request.digest)
+    value = resumed.install or request.identity.value
+    identity = InstallId(value, mirror=mirror)
+    layout = _lay_out(resumed.legs, mirror=mirror)
     uefi = facts.firmware.kind == "uefi"
     version = request.image.version if request.image else ""
     image = request.image
     defaults = image.defaults if image else ImageDefaults()
     entry = boot_entry("a", version, identity, request.spec.dom0, image.tree if image else None, defaults)
-    actions = (
-        *(() if phase == "finishing" else _data_actions(disk, layout, request)),
-        *_loader_actions(disk, layout, uefi),
-    )
+    legs = tuple(Leg(disk, layout, number) for number, disk in enumerate(resumed.legs, 1))
+    if mirror and len(legs) == 1:
+        reservations = (*reservations, ALONE)
     return InstallPlan(
-        legs=(Leg(disk, layout),),
+        legs=legs,
         identity=identity,
         digest=request.digest,
         uefi=uefi,
@@ -142,38 +166,76 @@ def _install(
         image=request.image,
         boot_menu=render_boot_menu(request.spec.dom0.serial),
         boot_entries=render_entries(entry),
-        actions=actions,
+        actions=_actions(legs, resumed, request, uefi=uefi),
         verdicts=choice.verdicts,
         checks=checks,
-        resumes=phase,
-        destroys=() if phase else disk.contents,
+        resumes=resumed.phase,
+        destroys=() if resumed.phase == "finishing" else _destroyed(resumed, request.digest),
         reservations=reservations,
         hooks=request.spec.hooks,
         try_network=request.spec.management.try_first,
     )
 
 
-def _data_actions(disk: DiskFacts, layout: Layout, request: PlanRequest) -> tuple[Action, ...]:
+def _destroyed(resumed: Resumption, digest: str) -> tuple[str, ...]:
+    """What is lost on disks that an interrupted installation did not make its own already."""
+    lost = [(disk, what) for disk in resumed.legs if not resumable_phase(disk, digest) for what in disk.contents]
+    return tuple(f"{disk.path}: {what}" if len(resumed.legs) > 1 else what for disk, what in lost)
+
+
+def _actions(legs: tuple[Leg, ...], resumed: Resumption, request: PlanRequest, *, uefi: bool) -> tuple[Action, ...]:
+    disks = _Disks(legs, mirror=_mirrored(request.spec.disk))
+    data = () if resumed.phase == "finishing" else _data_actions(disks, request)
+    return (*data, *_loader_actions(disks, uefi=uefi))
+
+
+@dataclass(frozen=True)
+class _Disks:
+    """The disks of a plan, to make actions for."""
+
+    legs: tuple[Leg, ...]
+    mirror: bool
+
+    def at(self, kind: ActionKind, title: str, start: int, size: int, part: Part | None = None) -> Action:
+        """One that writes the same to every disk."""
+        second = self.legs[1].disk.path if len(self.legs) > 1 else ""
+        return Action(kind, title, start, size, part, self.legs[0].disk.path, mirror=second)
+
+    def on(self, kind: ActionKind, title: str, part: Part, size: int | None = None) -> Action:
+        """One that writes to a partition of every disk."""
+        place = self.legs[0].layout[part]
+        return self.at(kind, title, place.start, place.size if size is None else size, part)
+
+    def each(self, kind: ActionKind, title: str, start: int, size: int, part: Part | None = None) -> list[Action]:
+        """One for every disk, that has it to itself."""
+        return [self.one(leg, kind, title, start, size, part) for leg in self.legs]
+
+    def one(
+        self, leg: Leg, kind: ActionKind, title: str, start: int, size: int, part: Part | None = None
+    ) -> Action:  # fmt: skip
+        named = f"{title} on {leg.disk.path}" if len(self.legs) > 1 else title
+        return Action(kind, named, start, size, part, leg.disk.path)
+
+
+def _data_actions(disks: _Disks, request: PlanRequest) -> tuple[Action, ...]:
     image = request.image
-
-    def on(kind: ActionKind, title: str, part: Part, size: int | None = None) -> Action:
-        place = layout[part]
-        return Action(kind, title, place.start, place.size if size is None else size, part, disk.path)
-
-    wipe = Action(ActionKind.WIPE, "Wipe old signatures", 0, disk.size, disk=disk.path)
+    first = disks.legs[0].layout
+    arrays = first[Part.SLOT_A].start, first[Part.SR].end - first[Part.SLOT_A].start
     return (
-        Action(ActionKind.BEGIN, "Begin the journal", MARKER_OFFSET, MARKER_SIZE, disk=disk.path),
-        *((wipe,) if disk.contents else ()),
-        Action(ActionKind.TABLE, "Write the partition table (GPT)", 0, disk.size, disk=disk.path),
-        on(ActionKind.MAKE_FAT, "Make the EFI system partition", Part.ESP),
-        on(ActionKind.MAKE_EXT4, "Make the state file system", Part.STATE),
-        on(ActionKind.MAKE_EXT4, "Make the log file system", Part.LOG),
-        on(ActionKind.ROOT_IMAGE, "Write the root image", Part.SLOT_A, image.root.size if image else None),
-        on(ActionKind.BOOT_FILES, "Copy Xen, kernel and initrd", Part.ESP),
-        on(ActionKind.BOOT_MENU, "Write the boot menu", Part.ESP),
-        on(ActionKind.STATE, "Write the host's settings", Part.STATE),
+        disks.at(ActionKind.BEGIN, "Begin the journal", MARKER_OFFSET, MARKER_SIZE),
+        *(disks.one(leg, ActionKind.WIPE, "Wipe old signatures", 0, leg.disk.size)
+          for leg in disks.legs if leg.disk.contents),
+        *(disks.one(leg, ActionKind.TABLE, "Write the partition table (GPT)", 0, leg.disk.size) for leg in disks.legs),
+        *([disks.at(ActionKind.ARRAYS, "Make the mirrors (RAID 1)", *arrays)] if disks.mirror else []),
+        disks.on(ActionKind.MAKE_FAT, "Make the EFI system partition", Part.ESP),
+        disks.on(ActionKind.MAKE_EXT4, "Make the state file system", Part.STATE),
+        disks.on(ActionKind.MAKE_EXT4, "Make the log file system", Part.LOG),
+        disks.on(ActionKind.ROOT_IMAGE, "Write the root image", Part.SLOT_A, image.root.size if image else None),
+        disks.on(ActionKind.BOOT_FILES, "Copy Xen, kernel and initrd", Part.ESP),
+        disks.on(ActionKind.BOOT_MENU, "Write the boot menu", Part.ESP),
+        disks.on(ActionKind.STATE, "Write the host's settings", Part.STATE),
         *_hook_actions(request.spec),
-    )
+    )  # fmt: skip
 
 
 def _hook_actions(spec: HostSpec) -> tuple[Action, ...]:
@@ -185,17 +247,19 @@ def _hook_actions(spec: HostSpec) -> tuple[Action, ...]:
     )
 
 
-def _loader_actions(disk: DiskFacts, layout: Layout, uefi: bool) -> tuple[Action, ...]:
-    """What makes the disk bootable: last, when everything that is booted into is in place."""
-    bios, esp = layout[Part.BIOS], layout[Part.ESP]
-    core = Action(ActionKind.BIOS_LOADER, "Install GRUB for BIOS", bios.start, bios.size, Part.BIOS, disk.path)
-    entry = Action(ActionKind.BOOT_ENTRY, "Add the EFI boot entry", 0, 0)
+def _loader_actions(disks: _Disks, *, uefi: bool) -> tuple[Action, ...]:
+    """What makes the disks bootable: last, when everything that is booted into is in place."""
+    layout = disks.legs[0].layout
+    bios = layout[Part.BIOS]
     # BIOS cannot start from 4Kn disks at all, and GRUB's tool refuses them.
     for_bios = layout.sector_size == 512
+    core = disks.each(ActionKind.BIOS_LOADER, "Install GRUB for BIOS", bios.start, bios.size, Part.BIOS)
+    # The first disk last: firmware tries first what was added last.
+    entries = reversed(disks.each(ActionKind.BOOT_ENTRY, "Add the EFI boot entry", 0, 0))
     return (
-        Action(ActionKind.FINISH, "Data complete", MARKER_OFFSET, MARKER_SIZE, disk=disk.path),
-        Action(ActionKind.EFI_LOADER, "Install GRUB for UEFI", esp.start, esp.size, Part.ESP, disk.path),
-        *((core,) if for_bios else ()),
-        *((entry,) if uefi else ()),
-        Action(ActionKind.COMMIT, "Finish the journal", MARKER_OFFSET, MARKER_SIZE, disk=disk.path),
+        disks.at(ActionKind.FINISH, "Data complete", MARKER_OFFSET, MARKER_SIZE),
+        disks.on(ActionKind.EFI_LOADER, "Install GRUB for UEFI", Part.ESP),
+        *(core if for_bios else ()),
+        *(entries if uefi else ()),
+        disks.at(ActionKind.COMMIT, "Finish the journal", MARKER_OFFSET, MARKER_SIZE),
     )

@@ -11,16 +11,16 @@ from datetime import UTC, datetime
 from enum import StrEnum
 
 from installer.image import InstallImage
-from zeroth.deploy.layout import Layout, Part, make_layout
+from zeroth.deploy.layout import ARRAY_HEAD, Layout, Part, make_layout, mirror_size
 from zeroth.deploy.signedboot import MOST_DOM0_MEMORY
 from zeroth.errors import UserError
 from zeroth.spec.model import Dom0Spec, HostSpec, ManagementNetwork
 from zeroth.system.facts import DiskFacts, Facts, NicFacts
-from zeroth.system.size import MIB, Size
+from zeroth.system.size import GIB, MIB, Size
 
 __all__ = [
-    "Check", "Result", "check_disk", "check_image", "check_machine", "check_nic", "check_trial", "failures",
-    "warnings",
+    "Check", "Result", "check_disk", "check_image", "check_machine", "check_mirror", "check_nic", "check_trial",
+    "failures", "warnings",
 ]  # fmt: skip
 
 # What Xen takes for itself and its tables beside domain 0, on a machine of a few GiB; measured with Xen 4.20.
@@ -112,15 +112,36 @@ def check_disk(disk: DiskFacts, facts: Facts, *, allowed: bool, boots: bool = Tr
     return tuple(check for check in found if check.result is not Result.PASS)
 
 
-def check_image(layout: Layout | None, image: InstallImage | None) -> tuple[Check, ...]:
+def check_mirror(legs: Sequence[DiskFacts]) -> tuple[Check, ...]:
+    """Whether disks go together; each by itself was looked at before."""
+    if len(legs) < 2:
+        return ()
+    first, second = legs
+    if first.logical_sector != second.logical_sector:
+        message = (
+            f"{first.path} has {first.logical_sector} byte sectors and {second.path} {second.logical_sector} byte "
+            "sectors: a mirror needs two disks with the same"
+        )
+        return (Check("mirror", Result.FAIL, message, "Choose two disks of the same kind (512 or 4Kn)."),)
+    size = mirror_size(first.size, second.size)
+    larger = max(legs, key=lambda disk: disk.size)
+    if larger.size - size >= 2 * GIB:
+        left = Size(larger.size - size).approx()
+        message = f"the smaller disk counts: of {larger.path} {left} stay unused"
+        return (Check("mirror", Result.WARN, message, "Choose two disks of the same size."),)
+    return (Check("mirror", Result.PASS, f"{first.path} and {second.path}, {Size(size).approx()} each"),)
+
+
+def check_image(layout: Layout | None, image: InstallImage | None, *, mirror: bool = False) -> tuple[Check, ...]:
     """Whether the image fits into the partitions it goes to.
 
     :param layout: of the smallest disk; None for one too small.
     :param image: None when planning away from the medium.
+    :param mirror: the partitions are mirrored, which takes a little of each.
     """
     if image is None or layout is None:
         return ()
-    slot, esp = layout[Part.SLOT_A].size, layout[Part.ESP].size
+    slot, esp = layout[Part.SLOT_A].size - (ARRAY_HEAD if mirror else 0), layout[Part.ESP].size
     found = []
     size = Size(image.root.size).approx()
     if image.root.size > slot:

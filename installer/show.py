@@ -66,8 +66,10 @@ def show_facts(console: Console, facts: Facts) -> None:
 
 
 def _show_plan(console: Console, plan: InstallPlan) -> None:
-    disk = plan.disk
-    _say(console, f"Disk:    {disk.path}, {Size(disk.size).approx()}, {identity(disk)}")
+    for name, disk in zip(("Disk:   ", "Mirror: "), plan.disks, strict=False):
+        _say(console, f"{name} {disk.path}, {Size(disk.size).approx()}, {identity(disk)}")
+    if plan.identity.mirror and len(plan.disks) == 1:
+        _say(console, "Mirror:  missing, as the answer says")
     trial = "not tried yet; it is before anything is written" if plan.try_network else "not tried"
     _say(console, f"Network: {plan.nic.name} ({plan.nic.mac}), {trial}")
     if plan.nic.neighbour:
@@ -83,7 +85,8 @@ def _show_plan(console: Console, plan: InstallPlan) -> None:
         for phrase in plan.destroys:
             _say(console, f"- {phrase}", indent=2)
     else:
-        _say(console, "The disk is empty; nothing is lost.")
+        empty = "The disks are empty" if len(plan.disks) > 1 else "The disk is empty"
+        _say(console, f"{empty}; nothing is lost.")
     table = _table("", "step", "from MiB", "MiB")
     for number, action in enumerate(plan.actions, 1):
         start, size = (str(action.start >> 20), _mib(action.size)) if action.size else ("-", "-")

@@ -75,9 +75,9 @@ def boot_entry(
         "boot=zeroth",
         "zeroth.mode=host",
         f"zeroth.slot={slot}",
-        f"zeroth.root=PARTUUID={identity.partition_uuid(part)}",
-        f"zeroth.state=PARTUUID={identity.partition_uuid(Part.STATE)}",
-        f"zeroth.log=PARTUUID={identity.partition_uuid(Part.LOG)}",
+        f"zeroth.root={identity.source(part)}",
+        f"zeroth.state={identity.source(Part.STATE)}",
+        f"zeroth.log={identity.source(Part.LOG)}",
         *(verity_arguments(tree) if tree else ()),
     )
     bare = (f"console=ttyS0,{dom0.serial}",) if dom0.serial else ()

@@ -17,14 +17,17 @@ from zeroth.errors import UserError
 from zeroth.system.size import GIB, MIB, Size
 
 __all__ = [
+    "ARRAY_HEAD",
     "FULL_DISK",
     "MINIMUM_DISK",
+    "MIRRORED",
     "TYPE_GUIDS",
     "InstallId",
     "Layout",
     "Part",
     "Partition",
     "make_layout",
+    "mirror_size",
     "sfdisk_script",
 ]
 
@@ -78,6 +81,11 @@ _SHRINKING: Final = {
     Part.LOG: (2 * GIB, 4 * GIB),
 }
 _FIXED: Final = {Part.BIOS: MIB, Part.ESP: GIB}
+MIRRORED: Final = (Part.SLOT_A, Part.SLOT_B, Part.STATE, Part.LOG, Part.SR)
+"""What two disks hold together, as md arrays; the others are each disk's own."""
+ARRAY_HEAD: Final = int(MIB)
+"""What md keeps for itself at the start of a mirrored partition, in bytes: its metadata and its bitmap."""
+_MOST_LEGS: Final = 64
 
 
 @dataclass(frozen=True)
@@ -108,22 +116,60 @@ class Layout:
 
 @dataclass(frozen=True)
 class InstallId:
-    """One installation's identity, from which every GUID on its disk is derived; a fresh random one for each."""
+    """One installation's identity, from which every GUID on its disks is derived; a fresh random one for each.
+
+    A mirror has legs: the disks that it was installed on are 1 and 2, and one that takes the place of another gets the
+    next number, so that no two disks ever have the same GUIDs.
+
+    :ivar mirror: it lies on two disks.
+    """
 
     value: UUID
+    mirror: bool = False
 
     @property
     def disk_guid(self) -> str:
-        """The GPT's disk GUID."""
-        return str(uuid5(self.value, "disk"))
+        """The GPT's disk GUID of the first disk."""
+        return self.leg_guid(1)
 
-    def partition_uuid(self, part: Part) -> str:
+    def leg_guid(self, leg: int) -> str:
+        """The GPT's disk GUID of a leg."""
+        return str(uuid5(self.value, f"disk{_suffix(leg)}"))
+
+    def leg_of(self, disk_guid: str) -> int:
+        """Which leg a disk is; 0 when it is none of this installation."""
+        return next((leg for leg in range(1, _MOST_LEGS + 1) if self.leg_guid(leg) == disk_guid), 0)
+
+    def partition_uuid(self, part: Part, leg: int = 1) -> str:
         """A partition's PARTUUID."""
-        return str(uuid5(self.value, f"partition-{int(part)}"))
+        return str(uuid5(self.value, f"partition-{int(part)}{_suffix(leg)}"))
 
-    def filesystem_uuid(self, part: Part) -> str:
-        """The UUID of the file system on a partition."""
-        return str(uuid5(self.value, f"filesystem-{int(part)}"))
+    def filesystem_uuid(self, part: Part, leg: int = 1) -> str:
+        """The UUID of the file system on a partition, or on the array of a mirrored one."""
+        return str(uuid5(self.value, f"filesystem-{int(part)}{_suffix(leg)}"))
+
+    def array_uuid(self, part: Part) -> str:
+        """The UUID of the md array of a mirrored partition, as mdadm writes it."""
+        digits = uuid5(self.value, f"array-{int(part)}").hex
+        return ":".join(digits[at : at + 8] for at in range(0, 32, 8))
+
+    def source(self, part: Part) -> str:
+        """By what a boot entry names a partition: ``PARTUUID=...``, or ``MD_UUID=...`` of a mirrored one."""
+        if self.mirror and part in MIRRORED:
+            return f"MD_UUID={self.array_uuid(part)}"
+        return f"PARTUUID={self.partition_uuid(part)}"
+
+
+def _suffix(leg: int) -> str:
+    return f"-leg-{leg}" if leg > 1 else ""
+
+
+def mirror_size(*disk_sizes: int) -> int:
+    """The bytes that each disk of a mirror is laid out as if it had: of the smallest, in whole GiB.
+
+    Disks that are sold as equally large differ by some MiB, and one of them has to take the place of another later.
+    """
+    return min(disk_sizes) // GIB * GIB
 
 
 def make_layout(disk_size: int, sector_size: int = 512) -> Layout:
@@ -158,18 +204,18 @@ def _shrunk(least: int, full: int, disk_size: int) -> int:
     return least + (full - least) * over // (FULL_DISK - MINIMUM_DISK) // MIB * MIB
 
 
-def sfdisk_script(layout: Layout, identity: InstallId) -> str:
+def sfdisk_script(layout: Layout, identity: InstallId, leg: int = 1) -> str:
     """The layout as a script for sfdisk's standard input."""
     sector = layout.sector_size
     lines: Sequence[str] = [
         "label: gpt",
-        f"label-id: {identity.disk_guid}",
+        f"label-id: {identity.leg_guid(leg)}",
         "unit: sectors",
         f"first-lba: {MIB // sector}",
         "",
         *(
             f"start={p.start // sector}, size={p.size // sector}, type={TYPE_GUIDS[p.part]}, "
-            f'uuid={identity.partition_uuid(p.part)}, name="{p.part.label}"'
+            f'uuid={identity.partition_uuid(p.part, leg)}, name="{p.part.label}"'
             for p in layout.partitions
         ),
     ]

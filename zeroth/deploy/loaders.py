@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import re
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from zeroth.deploy.esp import Esp
@@ -10,12 +13,22 @@ from zeroth.deploy.layout import Part
 from zeroth.system.block import flush
 from zeroth.system.files import sha256_file
 from zeroth.system.run import run
+from zeroth.system.size import MIB
 
-__all__ = ["ENTRY_LABEL", "add_boot_entry", "install_bios_loader", "install_efi_loader", "stale_entries"]
+__all__ = [
+    "EFI_PATH",
+    "ENTRY_LABEL",
+    "add_boot_entry",
+    "install_bios_loader",
+    "install_efi_loader",
+    "loader_workspace",
+    "stale_entries",
+]
 
 ENTRY_LABEL = "zeroth"
+_WORKSPACE = 8 * MIB
 _GRUB = Path("/usr/lib/grub/i386-pc")
-_EFI_PATH = "/EFI/BOOT/BOOTX64.EFI"
+EFI_PATH = "/EFI/BOOT/BOOTX64.EFI"
 # (,gpt2): the second partition of whichever disk the firmware started, so each disk boots itself.
 _PREFIX = f"(,gpt{int(Part.ESP)})/boot/grub"
 # All that the boot menu uses; no module is loaded from the disk.
@@ -27,13 +40,32 @@ _MODULES = (
 _ENTRY = re.compile(r"Boot([0-9A-F]{4})[* ] (.*?)\t.*?GPT,([0-9a-f-]{36})", re.IGNORECASE)
 
 
+@contextmanager
+def loader_workspace() -> Iterator[Path]:
+    """A folder on a small file system of its own, for the time of the block.
+
+    For disks whose file systems lie on arrays: GRUB's tool knows no array of disks that it is not told of. The device
+    of its files need not be the one that it writes to.
+    """
+    with tempfile.TemporaryDirectory(prefix="zeroth-grub-") as folder:
+        image, where = Path(folder) / "image", Path(folder) / "work"
+        where.mkdir()
+        with image.open("wb") as file:
+            file.truncate(_WORKSPACE)
+        run(["mkfs.ext4", "-q", "-F", image])
+        run(["mount", "-t", "ext4", "-o", "loop,nodev,nosuid,noexec", image, where])
+        try:
+            yield where
+        finally:
+            run(["umount", where])
+
+
 def install_bios_loader(disk: Path, work: Path) -> None:
     """Put GRUB into the BIOS boot partition and the boot sector of a disk; the boot sector comes last.
 
     :param work: a folder on a file system of that disk. GRUB's tool asks which device its files are on, and in an
-        installer that runs from memory there is no other answer it accepts.
+        installer that runs from memory there is no other answer it accepts. Of a mirror :func:`loader_workspace`.
     """
-    work.mkdir(parents=True, exist_ok=True)
     core, boot = work / "core.img", work / "boot.img"
     try:
         run(["grub-mkimage", "-O", "i386-pc", "-d", _GRUB, "-p", _PREFIX, "-o", core, *_MODULES])
@@ -50,7 +82,7 @@ def install_bios_loader(disk: Path, work: Path) -> None:
 
 def install_efi_loader(esp: Esp, loader: Path) -> None:
     """Put GRUB where every UEFI firmware looks without being told: the removable-media path."""
-    esp.put(loader, _EFI_PATH, sha256_file(loader))
+    esp.put(loader, EFI_PATH, sha256_file(loader))
 
 
 def add_boot_entry(disk: Path) -> None:
@@ -63,7 +95,7 @@ def add_boot_entry(disk: Path) -> None:
         run(["efibootmgr", "--quiet", "--bootnum", number, "--delete-bootnum"])
     run(
         ["efibootmgr", "--quiet", "--create", "--disk", disk, "--part", str(int(Part.ESP)), "--label", ENTRY_LABEL,
-         "--loader", _EFI_PATH.replace("/", "\\")]
+         "--loader", EFI_PATH.replace("/", "\\")]
     )  # fmt: skip
 
 

@@ -39,7 +39,7 @@ def read_host(state: SlotState, here: Booted | None = None) -> RunningHost:
     slot: Slot = "a" if here.slot == "a" else "b"
     other = other_slot(slot)
     identity, _ = installation(state)
-    if identity.partition_uuid(SLOT_PARTS[slot]) != here.root:
+    if identity.source(SLOT_PARTS[slot]).partition("=")[2] != here.root:
         raise UserError(
             f"this host runs from the partition {here.root}, which its installation did not make",
             "Install again.", where=str(state.root / "install" / "applied.json"), code=ExitCode.MACHINE,
@@ -58,7 +58,12 @@ def resting_host(state: SlotState, disk: Path) -> RunningHost:
     esp = Esp(partition_path(disk, Part.ESP))
     slot: Slot = "b" if read_boot_state(esp).committed == "b" else "a"
     proved = state.proved(slot)
-    _, installed = installation(state)
+    identity, installed = installation(state)
+    if identity.mirror:
+        raise UserError(
+            "this host lies on two disks, and is not upgraded from a medium by this version",
+            "Start it, and upgrade it there: `zeroth upgrade apply`.", code=ExitCode.MACHINE,
+        )  # fmt: skip
     path = f"/zeroth/{slot}/{ENTRY}"
     found = _ROOT_HASH.search(esp.read_text(path)) if esp.exists(path) else None
     target = partition_path(disk, SLOT_PARTS[other_slot(slot)])
@@ -85,6 +90,7 @@ def _host(
         state_free=shutil.disk_usage(state.root).free,
         state_used=_used(state.folder(slot)),
         signed=FOUND_OUT.is_file(),
+        other_esps=tuple(one.device for one in esp.each[1:]),
     )
 
 
@@ -115,8 +121,9 @@ def installation(state: SlotState) -> tuple[InstallId, str]:
     path = state.root / "install" / "applied.json"
     try:
         applied = json.loads(path.read_text())
-        return InstallId(uuid.UUID(applied["install"])), str(applied["version"])
-    except (OSError, ValueError, KeyError, TypeError) as error:
+        mirror = applied.get("mirror") is True
+        return InstallId(uuid.UUID(applied["install"]), mirror=mirror), str(applied["version"])
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise UserError(
             f"it cannot be told which installation this is: {error}", "Install again.", where=str(path),
             code=ExitCode.MACHINE,

@@ -34,6 +34,7 @@ class RunningHost:
     :ivar root_hash: of the running image.
     :ivar held: what the other slot holds now, for people; empty when nothing that starts.
     :ivar esp: device of the EFI system partition.
+    :ivar other_esps: those of the other disks of a mirror, which are written too.
     :ivar target: device of the other slot.
     :ivar room: bytes that it holds.
     :ivar state_free: bytes that are free on the state partition.
@@ -56,6 +57,7 @@ class RunningHost:
     state_free: int
     state_used: int
     signed: bool = False
+    other_esps: tuple[Path, ...] = ()
 
 
 @dataclass(frozen=True)

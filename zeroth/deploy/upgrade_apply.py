@@ -105,7 +105,7 @@ class Upgrade:
 
     @property
     def _esp(self) -> Esp:
-        return Esp(self.plan.host.esp)
+        return Esp(self.plan.host.esp, *self.plan.host.other_esps)
 
     @property
     def _boot(self) -> str:

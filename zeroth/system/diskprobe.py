@@ -15,7 +15,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from zeroth.deploy.layout import TYPE_GUIDS, Part
+from zeroth.deploy.layout import ARRAY_HEAD, TYPE_GUIDS, Part
 from zeroth.deploy.marker import read_marker
 from zeroth.system.facts import AppliedFacts, PartitionFacts, Signature, ZerothFacts
 from zeroth.system.run import CommandFailed, run
@@ -141,7 +141,9 @@ def _applied(state: Path) -> AppliedFacts | None:
     """Read without mounting: mounting, even read-only, would replay the file system's journal and so write."""
     if not state.is_block_device():
         return None
-    done = run(["debugfs", "-R", "cat /install/applied.json", state], ok=range(256), timeout=_TIMEOUT)
+    mirrored = any(sign.type == "linux_raid_member" for sign in probe_signatures(state))
+    place = f"{state}?offset={ARRAY_HEAD}" if mirrored else str(state)
+    done = run(["debugfs", "-R", "cat /install/applied.json", place], ok=range(256), timeout=_TIMEOUT)
     if done.status or not done.stdout or len(done.stdout) > _MAX_APPLIED:
         return None
     try:

@@ -9,7 +9,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from zeroth.deploy.bootenv import ENVIRONMENT, BootState, make_boot_state, read_boot_state, write_boot_state
+from zeroth.deploy.bootenv import (
+    ENVIRONMENT,
+    BootState,
+    make_boot_state,
+    merged,
+    read_boot_state,
+    write_boot_state,
+)
 from zeroth.deploy.esp import Esp
 from zeroth.errors import UserError
 
@@ -71,3 +78,34 @@ def test_it_is_overwritten_in_its_place(esp: Esp) -> None:
 def test_without_one_it_says_so(esp: Esp) -> None:
     with pytest.raises(UserError, match="grubenv"):
         read_boot_state(esp)
+
+
+def test_every_disk_gets_what_is_written(tmp_path: Path) -> None:
+    images = [tmp_path / "one", tmp_path / "two"]
+    for image in images:
+        with image.open("wb") as file:
+            file.truncate(34 << 20)
+    both = Esp(*images)
+    both.make("ZEROTH-ESP", "12345678")
+    make_boot_state(both, BootState("a", generation=1))
+    both.put_text("xen", "/zeroth/a/xen.gz")
+    both.put_text("linux", "/zeroth/a/vmlinuz")
+    both.rename("/zeroth/a/xen.gz", "/zeroth/a/xen")
+    both.remove("/zeroth/a/vmlinuz")
+    write_boot_state(both, BootState("a", "b", 2))
+    for one in both.each:
+        assert one.read_text("/zeroth/a/xen") == "xen"
+        assert not one.exists("/zeroth/a/vmlinuz")
+        assert (read_boot_state(one), read_boot_state(one).generation) == (BootState("a", "b", 2), 2)
+    # A disk that is written alone is the newer one, and the next write brings both together again.
+    write_boot_state(both.each[1], BootState("b"))
+    assert read_boot_state(both) == BootState("b")
+    write_boot_state(both, BootState("a"))
+    assert {read_boot_state(one).generation for one in both.each} == {4}
+
+
+def test_of_equal_blocks_the_fewest_tries_count() -> None:
+    # GRUB counts down on the disk that it was started from.
+    blocks = (BootState("a", "b", 2, generation=3), BootState("a", "b", 1, generation=3), BootState("a", generation=2))
+    assert merged(blocks) == BootState("a", "b", 1)
+    assert merged(tuple(reversed(blocks))).tries == 1

@@ -36,7 +36,8 @@ class LoopDisk:
 
 
 @contextmanager
-def loop_disk(folder: Path, size: int, sector: int = 512) -> Iterator[LoopDisk]:
+def loop_disk(folder: Path, size: int, sector: int = 512, *, laid_out: int = 0) -> Iterator[LoopDisk]:
+    """A disk of ``size`` bytes, with partitions for the layout of one of ``laid_out`` bytes."""
     folder.mkdir(parents=True, exist_ok=True)
     with ExitStack() as stack:
         stack.enter_context(_own_mounts())
@@ -54,7 +55,7 @@ def loop_disk(folder: Path, size: int, sector: int = 512) -> Iterator[LoopDisk]:
 
         disk = folder / "target"
         whole = attach(disk)
-        for place in make_layout(size, sector).partitions:
+        for place in make_layout(laid_out or size, sector).partitions:
             attach(partition_path(disk, place.part), "--offset", str(place.start), "--sizelimit", str(place.size))
         yield LoopDisk(disk, whole)
 

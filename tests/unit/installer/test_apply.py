@@ -140,8 +140,8 @@ def test_an_empty_disk(disk: LoopDisk, image: InstallImage) -> None:
     _check_installed(disk, image)
 
 
-# Hooks have tests of their own.
-NOT_HERE = (ActionKind.WIPE, ActionKind.HOOK, ActionKind.BOOT_ENTRY, ActionKind.COMMIT)
+# Hooks and mirrors have tests of their own.
+NOT_HERE = (ActionKind.WIPE, ActionKind.ARRAYS, ActionKind.HOOK, ActionKind.BOOT_ENTRY, ActionKind.COMMIT)
 STEPS = [kind for kind in ActionKind if kind not in NOT_HERE]
 
 
