@@ -56,6 +56,7 @@ class InstallImage:
 
     :ivar tree: where the root image's tree of hashes is, and the hash that vouches for it.
     :ivar signed: None on media that are not for Secure Boot.
+    :ivar manifest: None where the medium has none.
     """
 
     version: str
@@ -64,6 +65,7 @@ class InstallImage:
     tree: RootTree
     defaults: ImageDefaults = _PLAIN
     signed: SignedFiles | None = None
+    manifest: ImageFile | None = None
 
     @property
     def slot_files(self) -> tuple[ImageFile, ...]:
@@ -99,7 +101,8 @@ def read_image(medium: Path = MEDIUM, ram_copy: Path = RAM_COPY) -> InstallImage
     boot = tuple(files[name] for name in BOOT_FILES)
     tree = _tree(folder / ROOT_TREE, sums)
     programs = SignedFiles((files[PROGRAM], files[SIGNATURE]), files[SELECTOR]) if signed else None
-    return InstallImage(version, files[ROOT_IMAGE], boot, tree, ImageDefaults.of(manifest), programs)
+    defaults, own = ImageDefaults.of(manifest), _manifest_file(folder / MANIFEST, sums)
+    return InstallImage(version, files[ROOT_IMAGE], boot, tree, defaults, programs, own)
 
 
 def verify_image(image: InstallImage) -> None:
@@ -143,6 +146,12 @@ def _manifest(path: Path, digest: str | None) -> dict[str, object]:
     except (OSError, ValueError):
         return {}
     return data if isinstance(data, dict) else {}
+
+
+def _manifest_file(path: Path, sums: dict[str, str]) -> ImageFile | None:
+    if MANIFEST not in sums:
+        return None
+    return ImageFile(MANIFEST, path, path.stat().st_size, sums[MANIFEST])
 
 
 def _bad_medium(message: str, where: Path) -> UserError:

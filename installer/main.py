@@ -28,8 +28,10 @@ from installer.preflight import warnings
 from installer.remote import login_for, open_door
 from installer.report import Reporter
 from installer.show import WIDTH, show_checks, show_outcome
+from installer.upgrade import HostUpgrade, find_upgrade
 from zeroth.deploy.arrays import opened_part
 from zeroth.deploy.layout import InstallId, Part
+from zeroth.deploy.upgrade_show import show_upgrade
 from zeroth.errors import ExitCode, UserError
 from zeroth.keys.keyring import trusted_keys
 from zeroth.progress import Step, Stream
@@ -39,7 +41,7 @@ from zeroth.spec.answer import AnswerText
 from zeroth.spec.arguments import NETWORK_TRY, asks_at_screen, network_try_wanted, ssh_wanted
 from zeroth.spec.embedded import Embedded, embedded_in
 from zeroth.spec.load import load_answer
-from zeroth.spec.model import EndAction, HostSpec, NotifySpec, OnFailure, RootLogin, Stage
+from zeroth.spec.model import EndAction, HostSpec, NotifySpec, OnFailure, RootLogin, RunMode, Stage
 from zeroth.spec.secrets import secret_values
 from zeroth.spec.sources import ANSWER_LABEL, MEDIUM, find_answer
 from zeroth.spec.volumes import LiveVolumes
@@ -209,6 +211,11 @@ class Session:
         with step.step("Look at the machine"):
             self.links()
             image = self.image()
+            if spec.mode is RunMode.UPGRADE:
+                upgrade = find_upgrade(self.machine.facts(), spec, image)
+        if spec.mode is RunMode.UPGRADE:
+            return replace(self._upgrade(upgrade, step), reservations=tuple(told))
+        with step.step("Plan"):
             request = PlanRequest(spec, answer.digest(*embedded.ssh_keys), image, InstallId(uuid4()))
             outcome = self._plan(request)
         self._show(outcome)
@@ -272,6 +279,18 @@ class Session:
     def _online(self) -> None:
         self.network()
         wait_online("a hook")
+
+    def _upgrade(self, upgrade: HostUpgrade, step: Step) -> Report:
+        """The medium's version goes into the other slot of the host on the disk."""
+        with step.step("Check the image"):
+            verify_image(upgrade.image)
+        with upgrade.planned(self.places.mounts) as plan:
+            if isinstance(plan, str):
+                return Report(Ended.NOTHING_TO_DO, plan)
+            self._print(lambda console: show_upgrade(console, plan))
+            with step.step(f"Upgrade to {plan.header.version}") as writing:
+                upgrade.apply(plan, writing)
+        return Report(Ended.FINISHED)
 
     def _find_answer(self, embedded: Embedded, step: Step) -> AnswerText | None:
         if self.answer_file is not None:

@@ -27,7 +27,7 @@ from zeroth.deploy.layout import InstallId, Layout, Part, make_layout, mirror_si
 from zeroth.deploy.marker import MARKER_OFFSET, MARKER_SIZE
 from zeroth.errors import UserError
 from zeroth.spec.gaps import gaps
-from zeroth.spec.model import DiskSpec, HostSpec, Stage
+from zeroth.spec.model import DiskSpec, HostSpec, RunMode, Stage
 from zeroth.spec.model.disks import Layout as Disks
 from zeroth.system.facts import DiskFacts, Facts, NicFacts
 
@@ -58,6 +58,8 @@ class PlanRequest:
 def plan_installation(facts: Facts, request: PlanRequest) -> Outcome:
     """Decide. All problems are collected, not only the first."""
     spec = request.spec
+    if spec.mode is RunMode.UPGRADE:
+        return Refused((Problem("an upgrade is planned on the host itself", "Start it from the medium."),))
     if not spec.reinstall:
         done = _already_applied(facts, request.digest)
         if done:

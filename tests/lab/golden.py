@@ -30,7 +30,7 @@ from tests.lab.tools import tools
 from zeroth.errors import UserError
 from zeroth.system.files import sha256_file
 
-__all__ = ["Golden", "golden", "iso_digest", "make_golden", "resume"]
+__all__ = ["Golden", "golden", "iso_digest", "make_golden", "resume", "resume_with_disk"]
 
 _FORMAT = 1
 """Raised when the lab keeps golden hosts in another way."""
@@ -122,13 +122,19 @@ def booted_copy(stage: Stage, found: Golden, name: str = "copy") -> Target:
 
 def resume(stage: Stage, firmware: Firmware = Firmware.BIOS, *, name: str = "host") -> Host:
     """A host that has just finished its first boot, in seconds."""
+    return resume_with_disk(stage, firmware, name=name)[0]
+
+
+def resume_with_disk(stage: Stage, firmware: Firmware = Firmware.BIOS, *, name: str = "host") -> tuple[Host, Target]:
+    """The same, with what it is made of: for who wants to start it again."""
     found = golden(stage, firmware)
+    target = booted_copy(stage, found, name)
     with stage.step("resume the golden host"):
-        host = stage.start(booted_copy(stage, found, name).machine(), name, incoming=found.memory)
+        host = stage.start(target.machine(), name, incoming=found.memory)
         host.wait_ssh(300)
         # Its clock stood still while it was kept.
         host.ssh(f"date -s @{int(time.time())} >/dev/null")
-    return host
+    return host, target
 
 
 def _make(stage: Stage, firmware: Firmware, check: Callable[[Host], None]) -> None:

@@ -1,21 +1,18 @@
-"""``zeroth upgrade``: look into an upgrade file."""
+"""``zeroth upgrade``: look into an upgrade file, write it into the other slot, see how it went."""
 
 from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Sequence
 from pathlib import Path
-from typing import BinaryIO
 
 import click
 from rich.console import Console
 from rich.table import Table
 
+from zeroth.deploy.upgrade_cli import apply, cancel, status
+from zeroth.deploy.upgrade_input import file_options, opened
 from zeroth.deploy.zup import UpgradeFile
-from zeroth.errors import UserError
-from zeroth.keys.keyring import public_key, trusted_keys
-from zeroth.keys.signing import PublicKey
 from zeroth.progress import Stream
 from zeroth.sinks import sink_for
 from zeroth.system.size import Size
@@ -25,20 +22,15 @@ __all__ = ["upgrade"]
 
 @click.group()
 def upgrade() -> None:
-    """Upgrade files (zeroth-VERSION.zup)."""
+    """Upgrade files (zeroth-VERSION.zup), and upgrading a host with them."""
+
+
+for _command in (apply, cancel, status):
+    upgrade.add_command(_command)
 
 
 @upgrade.command()
-@click.argument("file", metavar="FILE")
-@click.option(
-    "--key",
-    "keys",
-    type=click.Path(dir_okay=False, path_type=Path),
-    multiple=True,
-    metavar="PUB",
-    help="Trust this public key, and not the keys of this machine; can be given again.",
-)
-@click.option("--unsigned", is_flag=True, help="Do not ask who signed it.")
+@file_options
 @click.option("--json", "as_json", is_flag=True, help="As JSON.")
 def inspect(file: str, *, keys: tuple[Path, ...], unsigned: bool, as_json: bool) -> None:
     """Check an upgrade file from its first byte to its last, and show what it holds. A hyphen reads standard input.
@@ -48,17 +40,8 @@ def inspect(file: str, *, keys: tuple[Path, ...], unsigned: bool, as_json: bool)
       zeroth upgrade inspect zeroth-1.2.0-amd64.zup --key release.pub
       curl --silent https://example.com/zeroth.zup | zeroth upgrade inspect - --json
     """  # fmt: skip
-    trusted: Sequence[PublicKey] | None = None if unsigned else [*map(public_key, keys)] or trusted_keys()
-    if trusted is not None and not trusted:
-        raise UserError("this machine trusts no key yet", "Name one with --key PUB, or look at it with --unsigned.")
-    if file == "-":
-        found = _read(sys.stdin.buffer, trusted, "standard input", as_json=as_json)
-    else:
-        try:
-            with Path(file).open("rb") as stream:
-                found = _read(stream, trusted, file, as_json=as_json)
-        except OSError as error:
-            raise UserError(f"cannot read it: {error.strerror}", where=file) from None
+    with opened(file, keys, unsigned=unsigned) as found:
+        _read(found, as_json=as_json)
     header, signer = found.header, found.signer
     if as_json:
         facts = {**header.model_dump(mode="json"), "size": header.size, "signer": signer and signer.key.name}
@@ -74,13 +57,11 @@ def inspect(file: str, *, keys: tuple[Path, ...], unsigned: bool, as_json: bool)
     click.echo(f"root hash {header.tree.root_hash}")
 
 
-def _read(stream: BinaryIO, trusted: Sequence[PublicKey] | None, name: str, *, as_json: bool) -> UpgradeFile:
+def _read(found: UpgradeFile, *, as_json: bool) -> None:
     progress = Stream([sink_for(Console(stderr=True), sys.stderr, json_lines=False)] if not as_json else [])
-    found = UpgradeFile.open(stream, trusted, name=name)
     done = 0
     with progress.step("Check") as step:
         for payload in found.payloads():
             for chunk in payload.chunks():
                 done += len(chunk)
                 step.update(done, of=found.header.size)
-    return found

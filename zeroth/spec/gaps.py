@@ -18,7 +18,6 @@ from zeroth.spec.model import (
     LocalSr,
     ManagementNetwork,
     NoAddress,
-    RunMode,
 )
 
 __all__ = ["Gap", "gaps"]
@@ -43,7 +42,7 @@ class Gap:
 
 def gaps(spec: HostSpec) -> tuple[Gap, ...]:
     """Everything that the answer asks for and this version does not do."""
-    return (*_disk(spec.disk), *_management(spec.management), *_installer(spec), *_host(spec))
+    return (*_disk(spec.disk), *_management(spec.management), *_host(spec))
 
 
 def _disk(disk: DiskSpec) -> Iterator[Gap]:
@@ -68,11 +67,6 @@ def _management(network: ManagementNetwork) -> Iterator[Gap]:
         yield Gap(("management", "mtu"), "an MTU")
     if network.search:
         yield Gap(("management", "search"), "a search list of domains")
-
-
-def _installer(spec: HostSpec) -> Iterator[Gap]:
-    if spec.mode is not RunMode.INSTALL:
-        yield Gap(("mode",), "an upgrade", refused=True)
 
 
 def _host(spec: HostSpec) -> Iterator[Gap]:

@@ -25,11 +25,14 @@ from tests.lab.parts import copy_from, copy_inside, flip, opened
 from tests.lab.scenario import scenario
 from tests.lab.signed import enrolled, signed_medium, signer
 from tests.lab.stage import Stage, expect
+from tests.lab.trial import wait_proved
+from zeroth import __version__
 from zeroth.deploy.bootenv import BootState, write_boot_state
 from zeroth.deploy.bootmenu import render_selector
 from zeroth.deploy.esp import Esp
 from zeroth.deploy.layout import Part
 from zeroth.deploy.signedboot import PROGRAM, SIGNATURE
+from zeroth.deploy.slotstate import Pending
 from zeroth.system.files import sha256_file
 from zeroth.system.run import run
 
@@ -64,15 +67,20 @@ def both_slots(stage: Stage, target: Target) -> None:
         host.wait_for(FIRST_BOOT, BOOT_SECONDS, never=f"zeroth: first boot failed.*|{BOOT_PROBLEMS}")
         _check(host, {"booted": "a", "on_trial": False, "committed": "a"})
         check_units(host)
-        # What an upgrade leaves: the other slot goes on with a copy of this one's state.
-        host.ssh("cd /run/zeroth/state && mkdir -p b && cp -a a/. b/ && sync; systemctl poweroff", ok=(0, 255))
+        # What an upgrade leaves: a note, and the /etc that this image has. The other slot copies the state itself.
+        note = Pending(version=__version__, source="a", source_version=__version__, root_hash="")
+        host.ssh_full("mkdir -p /run/zeroth/state/upgrade /run/image && mount -o bind,ro / /run/image && "
+                      "cp -a /run/image/etc /run/zeroth/state/upgrade/base && umount /run/image && "
+                      "cat >/run/zeroth/state/upgrade/b.json && sync", send=note.model_dump_json())  # fmt: skip
+        host.ssh("systemctl poweroff", ok=(0, 255))
         host.wait_stopped(300)
         host.kill()
     _fill_slot_b(stage, target)
     with stage.step("slot b, on trial"):
         host = _start(stage, target, "slot-b")
         host.wait_for("Starting zeroth in slot b", BOOT_SECONDS, never=BOOT_PROBLEMS)
-        _check(host, {"booted": "b", "on_trial": True})
+        wait_proved(host, BOOT_SECONDS)
+        _check(host, {"booted": "b", "on_trial": False, "committed": "b"})
         host.kill()
     with stage.step("Secure Boot off: the disk's ordinary menu"):
         plain = replace(target, variables=stage.variables(Firmware.UEFI, "plain-vars.qcow2"))

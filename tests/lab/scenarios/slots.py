@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 from tests.lab import disks
 from tests.lab.answers import TARGET
@@ -63,21 +64,7 @@ def flipped_bytes(stage: Stage) -> None:
 def slot_on_trial(stage: Stage) -> None:
     """A slot on trial that cannot start is tried twice and left: the old one is back by itself, and says so."""
     target = _installed(stage, "trial")
-    with opened(target, Part.ESP) as device:
-        esp = Esp(device)
-        expect(read_boot_state(esp) == BootState(committed="a"), "an installation should commit slot a")
-        # Slot b boots as far as its initrd: its partition holds no image.
-        for name in _BOOT_FILES:
-            copy_inside(esp, f"/zeroth/a/{name}", f"/zeroth/b/{name}", stage.folder)
-        entry = esp.read_text(f"/zeroth/a/{ENTRY}")
-        parts = {part: _partuuid(target, part) for part in (Part.SLOT_A, Part.SLOT_B)}
-        for old, new in (("/zeroth/a", "/zeroth/b"), ("slot a", "slot b"), ("zeroth-a", "zeroth-b"),
-                         ("zeroth.slot=a", "zeroth.slot=b"), ("= a ]", "= b ]"),
-                         (parts[Part.SLOT_A], parts[Part.SLOT_B])):  # fmt: skip
-            expect(old in entry, f"the entry of slot a does not hold {old!r}")
-            entry = entry.replace(old, new)
-        esp.put_text(entry, f"/zeroth/b/{ENTRY}")
-        write_boot_state(esp, BootState("a", "b", 2))
+    _put_on_trial(stage, target)
     for number in (1, 2):
         with stage.step(f"try {number}"):
             host = stage.start(target.machine(), f"try-{number}")
@@ -94,6 +81,37 @@ def slot_on_trial(stage: Stage) -> None:
         wanted = {"booted": "a", "on_trial": False, "committed": "a", "trial": "b", "tries": 0}
         expect(wanted.items() <= said.items(), f"zeroth slot status says {said}")
         check_units(host)
+
+
+@scenario(minutes=3, after=("iso-bios",))
+def unrecorded_try(stage: Stage) -> None:
+    """A slot on trial is not started from a disk that does not take the record of the try."""
+    target = _installed(stage, "unrecorded")
+    _put_on_trial(stage, target)
+    locked = replace(target, disk=replace(target.disk, readonly=True))
+    host = stage.start(locked.machine(), "unrecorded")
+    host.wait_for("Checking .* in slot a", 300, never="in slot b")
+    host.kill()
+    with opened(target, Part.ESP) as device:
+        expect(read_boot_state(Esp(device)) == BootState("a", "b", 2), "the try was recorded on a disk that is locked")
+
+
+def _put_on_trial(stage: Stage, target: Target) -> None:
+    """Order a trial of slot b, which boots as far as its initrd: its partition holds no image."""
+    with opened(target, Part.ESP) as device:
+        esp = Esp(device)
+        expect(read_boot_state(esp) == BootState(committed="a"), "an installation should commit slot a")
+        for name in _BOOT_FILES:
+            copy_inside(esp, f"/zeroth/a/{name}", f"/zeroth/b/{name}", stage.folder)
+        entry = esp.read_text(f"/zeroth/a/{ENTRY}")
+        parts = {part: _partuuid(target, part) for part in (Part.SLOT_A, Part.SLOT_B)}
+        for old, new in (("/zeroth/a", "/zeroth/b"), ("slot a", "slot b"), ("zeroth-a", "zeroth-b"),
+                         ("zeroth.slot=a", "zeroth.slot=b"), ("= a ]", "= b ]"),
+                         (parts[Part.SLOT_A], parts[Part.SLOT_B])):  # fmt: skip
+            expect(old in entry, f"the entry of slot a does not hold {old!r}")
+            entry = entry.replace(old, new)
+        esp.put_text(entry, f"/zeroth/b/{ENTRY}")
+        write_boot_state(esp, BootState("a", "b", 2))
 
 
 def _installed(stage: Stage, name: str) -> Target:
