@@ -211,8 +211,6 @@ def test_the_disk_that_was_started_from(tmp_path: Path, left: str | None, slot: 
     }
     told = (tmp_path / "run/zeroth/booted").read_text().split()
     assert told == [f"zeroth.slot={slot}", f"zeroth.root={found['root']}", *(["zeroth.trial"] if trial else [])]
-    watchdog = tmp_path / "run/systemd/system.conf.d/zeroth-trial.conf"
-    assert watchdog.is_file() == bool(trial)
 
 
 @pytest.mark.parametrize("variable", [None, b"", b"\x06\0\0\0", b"\x06\0\0\0" + "../x".encode("utf-16-le")])

@@ -65,3 +65,29 @@ def test_a_slot_that_cannot_get_its_state_is_not_started(tmp_path: Path) -> None
     assert prepare(tmp_path / "2", trial=True, note=False, state=True) == [
         "fail slot b is on trial, and there is no upgrade in it"
     ]
+
+
+def watchdog(tmp_path: Path, *, trial: bool, xen: bool = True) -> tuple[str, str]:
+    """What the boot script does about the watchdog, and what it tells systemd."""
+    script = TRIAL.read_text().replace("/run/", f"{tmp_path}/run/").replace("/dev/watchdog0", "/dev/null")
+    script += f"""
+zeroth_say() {{ echo "say $*"; }}
+modprobe() {{ echo "$*"; return {int(not xen)}; }}
+zeroth_trial={"yes" if trial else ""}
+zeroth_start_watchdog
+"""
+    said = subprocess.run(["sh", "-u", "-c", script], check=True, capture_output=True, text=True).stdout.strip()
+    told = tmp_path / "run/systemd/system.conf.d/zeroth-trial.conf"
+    return said, told.read_text() if told.exists() else ""
+
+
+def test_a_slot_on_trial_has_a_watchdog_that_systemd_takes_over(tmp_path: Path) -> None:
+    assert watchdog(tmp_path, trial=False) == ("", "")
+    said = watchdog(tmp_path, trial=True)
+    assert said == ("-q xen_wdt timeout=300", "[Manager]\nRuntimeWatchdogSec=300\n")
+
+
+def test_without_xen_s_watchdog_systemd_is_told_of_none(tmp_path: Path) -> None:
+    said, told = watchdog(tmp_path, trial=True, xen=False)
+    assert "there is no watchdog" in said
+    assert told == ""
