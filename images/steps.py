@@ -333,21 +333,17 @@ class Steps:
             files |= {f"zeroth/{name}": path for name, path in from_signed(results, ON_MEDIUM).items()}
             make_iso(
                 out / "zeroth.iso", {**files, **answer}, version=self.config.version, epoch=self.config.epoch,
-                product=product, words=words,
-                work=self.scratch("iso"), tools=ToolsTree(results["tools"]),
+                product=product, words=words, work=self.scratch("iso"), tools=ToolsTree(results["tools"]),
                 loader=results["signed"] / MEDIUM_LOADER if "signed" in results else None,
             )  # fmt: skip
 
         inputs = {
-            "version": self.config.version,
-            "images/media.py": self._code("media.py"),
-            "images/menu.py": self._code("menu.py"),
+            "version": self.config.version, "source date": str(self.config.epoch),
+            "images/media.py": self._code("media.py"), "images/menu.py": self._code("menu.py"),
             "zeroth/spec/embedded.py": self._code("../zeroth/spec/embedded.py"),
-            "menu": self._code("templates/grub.cfg.j2"),
+            "menu": self._code("templates/grub.cfg.j2"), "product and words": " ".join((product, *words)),
             "answer": " ".join(f"{name} {digest_file(path)}" for name, path in answer.items()),
-            "product and words": " ".join((product, *words)),
-            "source date": str(self.config.epoch),
-        }
+        }  # fmt: skip
         needs = (self.root(), self.boot(), self.manifest(), self.tools(), *self._signed())
         return Step("iso", "ISO image", inputs, make, needs, space=_GIB)
 
