@@ -98,7 +98,8 @@ def _follow(pipe: int, ended: int, lines: _Lines, deadline: float) -> bool:
     """Read until the process has ended; False when the deadline comes first."""
     waited = [pipe, ended]
     while (left := deadline - time.monotonic()) > 0:
-        ready = select.select(waited, [], [], left)[0]
+        # A Ctrl-C that comes while this thread starts the program goes to another thread and wakes nobody.
+        ready = select.select(waited, [], [], min(left, 1.0))[0]
         if pipe in ready:
             data = os.read(pipe, _CHUNK)
             if data:
