@@ -109,15 +109,19 @@ def take_over(desk: Path, terminal: Path | None) -> None:
         raise UserError(
             "nobody is being asked at a screen now", "The log is /run/zeroth/install.log.", code=ExitCode.MACHINE
         ) from None
+    before = len(_places(desk))
     try:
         os.write(handle, f"{terminal}\n".encode())
     finally:
         os.close(handle)
-    at = desk.with_suffix(".at")
-    came = False
     while True:
-        here = at.is_file() and at.read_text().strip() == str(terminal)
-        if came and not here:
+        places = _places(desk)
+        if str(terminal) in places[before:] and places[-1] != str(terminal):
             return
-        came = came or here
         time.sleep(_POLL)
+
+
+def _places(desk: Path) -> list[str]:
+    """Where the screens have been; see :class:`installer.screens.front.Front`."""
+    at = desk.with_suffix(".at")
+    return at.read_text().splitlines() if at.is_file() else []

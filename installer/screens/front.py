@@ -44,7 +44,7 @@ class Front:
     :param hush: called once, before the first question: nobody else shall write over the screens.
     :param keymap: makes a keyboard layout hold on the machine's own console.
     :param desk: where further terminals are announced: a pipe to write their paths to, and beside it, as ``.at``, the
-        path of the one that has the screens.
+        paths of those that got the screens, one after the other; ``-`` where nobody has them.
     """
 
     def __init__(
@@ -62,6 +62,7 @@ class Front:
         self._thread: Thread | None = None
         self._app: InstallerApp | None = None
         self._next: Path | None = None
+        self._places: list[str] = []
         self._closing = Flag()
 
     def ask(self, found: AnswerText | None, facts: Facts, image: InstallImage) -> AnswerText:
@@ -216,8 +217,10 @@ class Front:
         return [handle]
 
     def _at(self, console: Path | None) -> None:
+        # All of them: who had the screens for a moment only must learn of it too.
+        self._places.append(f"{console or '-'}\n")
         if self._desk is not None:
-            atomic_write(self._desk.with_suffix(".at"), f"{console or ''}\n")
+            atomic_write(self._desk.with_suffix(".at"), "".join(self._places))
 
     @staticmethod
     def _write(consoles: Sequence[Path], text: str) -> None:
