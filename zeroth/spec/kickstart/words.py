@@ -69,9 +69,11 @@ def cut(text: str) -> tuple[Word, ...]:
         stop = stream.tell()
         while start < stop and text[start] in lexer.whitespace:
             start += 1
-        # The lexer has read one character more, unless the line ended with the word or a comment followed.
+        # The lexer has read one character more, a blank, unless the line ended with the word or a comment followed. A
+        # blank with a backslash before it (and no backslash before that one, and so on) belongs to the word.
         raw = text[start:stop]
-        end = start + len(raw.rstrip(lexer.whitespace)) if raw[-1:] in lexer.whitespace else stop
+        backslashes = len(raw) - 1 - len(raw[:-1].rstrip("\\"))
+        end = stop - 1 if raw[-1:] in lexer.whitespace and backslashes % 2 == 0 else stop
         words.append(Word(token, start + 1, end + 1))
         start = stop
     return tuple(words)
