@@ -24,6 +24,7 @@ __all__ = [
     "ENVIRONMENT",
     "TRIES",
     "BootState",
+    "copy_boot_state",
     "make_boot_state",
     "merged",
     "read_boot_state",
@@ -105,6 +106,14 @@ def write_boot_state(esp: Esp, state: BootState) -> None:
     state = replace(state, generation=max(_read(one).generation for one in each) + 1)
     for one in each:
         _write(one, state)
+
+
+def copy_boot_state(source: Esp, target: Esp) -> None:
+    """Overwrite the block of one disk with what another's says, as the last step of making it the same.
+
+    :raises UserError: when there is none.
+    """
+    _write(target, _read(source))
 
 
 def _read(esp: Esp) -> BootState:

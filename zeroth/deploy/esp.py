@@ -103,6 +103,12 @@ class Esp:
                 _mtools(one.device, "mdel", f"::{path}")
                 flush(one.device)
 
+    def files(self) -> tuple[str, ...]:
+        """The paths of all files, as they were put, sorted."""
+        # 1 is also the status of an empty file system.
+        found = _mtools(self._device, "mdir", "-/", "-b", "-a", "::/", ok=(0, 1)).stdout.splitlines()
+        return tuple(sorted(line.removeprefix("::") for line in found if line.startswith("::/") and line[-1] != "/"))
+
     def fetch(self, path: str, copy: Path) -> None:
         """Copy a file out, over what is at ``copy``."""
         _mtools(self._device, "mcopy", "-n", "-o", f"::{path}", copy)
@@ -144,7 +150,8 @@ def _put(esp: Esp, source: Path, path: str, sha256: str) -> None:
     folder, _, name = path.rpartition("/")
     # A name of its own while it is being written: renaming changes one directory sector.
     esp.make_folder(folder)
-    fresh = f"{folder}/{name.rpartition('.')[0] or name}.new"
+    # FAT notes beside a short name whether its end is in lower case, and mren leaves that note as it is.
+    fresh = f"{folder}/{name.rpartition('.')[0] or name}.{'NEW' if name.isupper() else 'new'}"
     _mtools(esp.device, "mcopy", "-o", source, f"::{fresh}")
     flush(esp.device)
     found = esp.sha256(fresh)

@@ -21,9 +21,11 @@ from zeroth.deploy.upgrade import RunningHost
 from zeroth.errors import ExitCode, UserError
 from zeroth.spec.stored import load_spec
 from zeroth.system.block import device_size, partition_path
+from zeroth.system.files import atomic_write
 from zeroth.system.run import run
 
-__all__ = ["SLOT_PARTS", "entry_title", "image_root", "installation", "read_host", "resting_host"]
+__all__ = ["SLOT_PARTS", "entry_title", "image_root", "installation", "legs_given", "note_leg", "read_host",
+           "resting_host"]  # fmt: skip
 
 SLOT_PARTS: Mapping[Slot, Part] = {"a": Part.SLOT_A, "b": Part.SLOT_B}
 _TITLE = re.compile(r"^menuentry (?:'([^']*)'|(\S+))", re.MULTILINE)
@@ -128,6 +130,33 @@ def installation(state: SlotState) -> tuple[InstallId, str]:
             f"it cannot be told which installation this is: {error}", "Install again.", where=str(path),
             code=ExitCode.MACHINE,
         ) from None  # fmt: skip
+
+
+def legs_given(state: SlotState) -> int:
+    """The highest number that a disk of this host's mirror was ever given; see :class:`InstallId`.
+
+    :raises UserError: when its note is damaged.
+    """
+    path = _legs(state)
+    try:
+        return int(path.read_text())
+    except FileNotFoundError:
+        # The installer gives the first two.
+        return 2
+    except ValueError:
+        raise UserError(
+            "the note of the disks' numbers is damaged", "Write the highest number into it that a disk has.",
+            where=str(path), code=ExitCode.MACHINE,
+        ) from None  # fmt: skip
+
+
+def note_leg(state: SlotState, number: int) -> None:
+    """Note that a disk is given this number, durably, before it gets it."""
+    atomic_write(_legs(state), f"{max(number, legs_given(state))}\n")
+
+
+def _legs(state: SlotState) -> Path:
+    return state.root / "install" / "legs"
 
 
 def _used(folder: Path) -> int:

@@ -66,11 +66,12 @@ class Signature(_Fact):
 class MarkerFacts(_Fact):
     """The mark of an installation in progress, as found on a disk (see :mod:`zeroth.deploy.marker`).
 
+    :ivar phase: ``rebuilding`` on a disk that a running host makes a leg of its mirror.
     :ivar digest: of the answer that is being applied.
     :ivar install: the installation's identity, from which the GUIDs of its disk are derived.
     """
 
-    phase: Literal["installing", "finishing"]
+    phase: Literal["installing", "finishing", "rebuilding"]
     digest: str
     install: UUID
 

@@ -14,7 +14,7 @@ from pathlib import Path
 from zeroth.system.block import flush
 from zeroth.system.run import run
 
-__all__ = ["Array", "Member", "array_path", "assemble", "create_array", "read_array",
+__all__ = ["Array", "Member", "add_member", "array_path", "assemble", "create_array", "drop_members", "read_array",
            "stop_array"]  # fmt: skip
 
 _SYS = Path("/sys/class/block")
@@ -96,6 +96,27 @@ def stop_array(device: Path) -> None:
     """
     flush(device)
     run(["mdadm", "--stop", "--quiet", device], env=_ENV)
+
+
+def add_member(device: Path, member: Path) -> None:
+    """Give an array a member; the kernel fills it. One that was away gets only what it missed.
+
+    :raises CommandFailed: when mdadm or the kernel refuses.
+    """
+    run(["mdadm", "--manage", device, "--quiet", "--add", member], env=_ENV)
+
+
+def drop_members(device: Path, members: Sequence[Path] = ()) -> None:
+    """Let go of members that failed or are not there any more, and of those that are named.
+
+    :raises CommandFailed: when a member that is named is the last one that is whole, which the kernel keeps.
+    """
+    for member in (one for one in members if one.exists()):
+        run(["mdadm", "--manage", device, "--quiet", "--fail", member], env=_ENV)
+    # 1: nothing to do; and 2: one of them is not to be had at this moment, which the kernel forgets by itself.
+    run(["mdadm", "--manage", device, "--quiet", "--fail", "detached"], ok=(0, 1, 2), env=_ENV)
+    for which in ("failed", "detached"):
+        run(["mdadm", "--manage", device, "--quiet", "--remove", which], ok=(0, 1, 2), env=_ENV)
 
 
 def read_array(device: Path, sys: Path = _SYS) -> Array | None:

@@ -16,7 +16,7 @@ from zeroth.deploy.booted import Booted
 from zeroth.deploy.bootenv import BootState, write_boot_state
 from zeroth.deploy.esp import Esp
 from zeroth.deploy.layout import InstallId, Part
-from zeroth.deploy.running import entry_title, read_host
+from zeroth.deploy.running import entry_title, legs_given, note_leg, read_host
 from zeroth.errors import UserError
 
 IDENTITY = InstallId(UUID("11111111-2222-4333-8444-555555555555"))
@@ -81,3 +81,14 @@ def test_titles(tmp_path: Path, text: str, title: str) -> None:
     if text:
         host.esp.put_text(text, "/zeroth/b/entry.cfg")
     assert entry_title(host.esp, "b") == title
+
+
+def test_no_number_of_a_disk_is_given_twice(tmp_path: Path) -> None:
+    state = _host(tmp_path).state
+    assert legs_given(state) == 2
+    for number in (3, 5, 4):
+        note_leg(state, number)
+    assert legs_given(state) == 5
+    (state.root / "install/legs").write_text("five")
+    with pytest.raises(UserError, match="damaged"):
+        legs_given(state)

@@ -41,6 +41,24 @@ def main(words: list[str]) -> None:
             _start(state, Path(device), found)
         case ["--stop", "--quiet", device]:
             _stop(state, Path(device))
+        case ["--manage", device, "--quiet", "--add", member]:
+            note = state / Path(device).name
+            first = Path(note.read_text().split("\n")[1])
+            _write(Path(member), _superblock(_uuid(first).hex()))
+            note.write_text(f"{note.read_text()}\n{member}")
+        case ["--manage", device, "--quiet", "--fail", member] if member != "detached":
+            note = state / Path(device).name
+            left = note.read_text().split("\n")
+            left.remove(member)
+            note.write_text("\n".join(left))
+        case ["--manage", _, "--quiet", "--fail", "detached"] | [
+            "--manage",
+            _,
+            "--quiet",
+            "--remove",
+            "failed" | "detached",
+        ]:
+            pass
         case _:
             sys.exit(f"mdadm: these words are not known to the tests: {words}")
 

@@ -1,4 +1,5 @@
-"""Whole installations onto two loop devices: either disk has everything, whichever fault came between.
+"""Whole installations onto two loop devices, and a third that takes one's place: each disk has everything, whichever
+fault came between.
 
 This machine's kernel may have no md: :mod:`tests.unit.installer.mdadm` stands in for its tool. The lab's scenario
 ``mirror`` has the real one.
@@ -8,33 +9,43 @@ from __future__ import annotations
 
 import hashlib
 import os
+import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
 
 from installer import planner
+from installer import replace as replacing
 from installer.apply import Application, Places
 from installer.image import InstallImage, read_image
 from installer.plan import Action, ActionKind, AlreadyApplied, InstallPlan, Outcome, Refused
 from installer.planner import PlanRequest, plan_installation
+from installer.replace import Replacement, plan_replacement
 from tests.unit.installer import mdadm
 from tests.unit.installer.loopdisk import LoopDisk, loop_disk
 from tests.unit.installer.machines import DIGEST, MACHINE, machine, spec
 from tests.unit.installer.medium import write_medium
-from zeroth.deploy.arrays import opened_part
+from zeroth.deploy.arrays import assembled, opened_part
 from zeroth.deploy.bootenv import BootState, read_boot_state
 from zeroth.deploy.esp import Esp
 from zeroth.deploy.journal import read_journal
 from zeroth.deploy.layout import MIRRORED, InstallId, Part
+from zeroth.deploy.legs import Leg, Mirror
+from zeroth.deploy.loaders import EFI_PATH
+from zeroth.deploy.running import legs_given
+from zeroth.deploy.slotstate import SlotState
+from zeroth.errors import UserError
 from zeroth.progress import Step, Stream
 from zeroth.spec.model import HostSpec
 from zeroth.system.block import mounted, partition_path
 from zeroth.system.facts import FirmwareFacts
+from zeroth.system.mdraid import Array, Member
 from zeroth.system.size import GIB, MIB
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="loop devices and mounts need root")
@@ -244,3 +255,80 @@ def test_another_mirror_is_not_gone_on_with(disks: tuple[LoopDisk, LoopDisk], im
     second = _application(disks, image)
     assert second.plan.resumes == "installing"
     assert second.plan.identity.value == first.plan.identity.value
+
+
+@pytest.fixture
+def third(tmp_path: Path, disks: tuple[LoopDisk, LoopDisk]) -> Iterator[LoopDisk]:
+    with loop_disk(tmp_path / "three", 16 * GIB + 50 * MIB, laid_out=16 * GIB) as made:
+        yield made
+
+
+def _look(device: Path) -> Array | None:
+    """What the stand-in runs; it fills at once."""
+    note = Path(os.environ["ZEROTH_TEST_ARRAYS"]) / device.name
+    if not note.exists():
+        return None
+    nodes = [Path(line) for line in note.read_text().split("\n")[1:]]
+    members = tuple(Member(node, node.with_name("target"), "in_sync") for node in nodes)
+    return Array(device, members, 2 - len(members), GIB)
+
+
+def _replacement(
+    first: LoopDisk, new: LoopDisk, identity: InstallId, state: SlotState, *, erase: bool = False
+) -> Replacement:  # fmt: skip
+    arrays = first.node.parents[1] / "dev"
+    found = {part: array for part in MIRRORED if (array := _look(arrays / f"md{int(part)}"))}
+    mirror = Mirror(identity, (Leg(first.node, 1, whole=True, generation=1),), found)
+    # However far it came, it is not whole before it says so.
+    waiting = Mirror(identity, mirror.legs, {part: replace(array, missing=1) for part, array in found.items()})
+    facts = machine(first.facts(), new.facts(), firmware=FirmwareFacts(kind="bios"))
+    plan = plan_replacement(waiting, facts, legs_given(state), erase=erase)
+    return Replacement(plan, state, arrays, _look, lambda seconds: None)
+
+
+# What is done to the disk, in this order.
+WRITES = (
+    "write_marker",
+    "wipe",
+    "write_table",
+    "add_member",
+    "copy_boot_files",
+    "install_bios_loader",
+)
+
+
+@pytest.mark.parametrize("cut", ["", *WRITES])
+def test_a_disk_takes_the_place_of_another(
+    disks: tuple[LoopDisk, LoopDisk], third: LoopDisk, image: InstallImage, cut: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Cut off after each write, and gone on with, without being allowed again."""
+    application = _application(disks, image)
+    _run(application)
+    identity, first = application.plan.identity, disks[0]
+    subprocess.run(["mkfs.ext4", "-q", "-F", third.node, "1G"], check=True)
+    state = SlotState(first.node.parents[1] / "state")
+    (state.root / "install").mkdir(parents=True)
+    with assembled([first.node], identity, MIRRORED, first.node.parents[1] / "dev"):
+        with pytest.raises(UserError, match="not empty"):
+            _replacement(first, third, identity, state)
+        if cut:
+            done = getattr(replacing, cut)
+
+            def failing(*words: Any, **options: Any) -> None:  # noqa: ANN401
+                done(*words, **options)
+                raise Fault(cut)
+
+            with monkeypatch.context() as patch, Stream().step("Replace") as step, pytest.raises(Fault):
+                patch.setattr(replacing, cut, failing)
+                _replacement(first, third, identity, state, erase=True).run(step)
+            if cut != "install_bios_loader":
+                assert not Esp(partition_path(third.node, Part.ESP)).exists(EFI_PATH)
+                assert b"GRUB" not in _head(third.node, 512)
+        again = _replacement(first, third, identity, state, erase=not cut)
+        assert again.plan.resumes == bool(cut)
+        with Stream().step("Replace") as step:
+            assert again.run(step) == ()
+    _check_leg(third, image, identity, again.plan.leg)
+    # One that was noted and not used is not given again.
+    assert legs_given(state) == again.plan.leg == (4 if cut == "wipe" else 3)
+    assert read_journal(state.upgrades / "journal.jsonl")[-1]["status"] == "done"
