@@ -177,8 +177,12 @@ class Application:
 
     def _state(self, action: Action, step: Step) -> None:
         """The answer for first boot, and what recognises it when it comes again."""
-        # Pinned to the card that the plan chose: names may differ under Xen.
-        management = self.spec.management.model_copy(update={"nic": self.plan.nic.mac})
+        # Pinned to the cards that the plan chose: names may differ under Xen.
+        macs = tuple(nic.mac for nic in self.plan.nics)
+        bond = self.spec.management.bond
+        management = self.spec.management.model_copy(
+            update={"bond": bond.model_copy(update={"nics": macs})} if bond else {"nic": macs[0]}
+        )
         # Hooks are done when the host starts, and their texts may hold secrets.
         spec = self.spec.model_copy(update={"management": management, "hooks": ()})
         state = self._folder(Part.STATE)

@@ -249,8 +249,8 @@ class Session:
         if not network_try_wanted(self._command_line()):
             return (f"the management network was not tried ({NETWORK_TRY}=no)",)
         with step.step("Try the network") as trying:
-            others = [nic for nic in self._facts.nics if nic != plan.nic]
-            checks = try_network(spec.management, [plan.nic], others, self.trial, trying.log)
+            others = [nic for nic in self._facts.nics if nic not in plan.nics]
+            checks = try_network(spec.management, plan.nics, others, self.trial, trying.log)
             self._print(lambda console: show_checks(console, checks))
             judge(checks)
         return warnings(checks)

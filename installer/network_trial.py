@@ -150,6 +150,8 @@ class _Trial:
     def checks(self) -> Generator[Check]:
         with self.network.device(self.uplink) as device:
             yield self._links()
+            if self.management.mtu:
+                yield self._mtu(self.management.mtu)
             bond = self.management.bond
             if bond and bond.mode is BondMode.LACP:
                 yield self._partner()
@@ -186,13 +188,31 @@ class _Trial:
         result = Result.FAIL if len(without) == len(names) else Result.WARN
         return Check("link", result, message, hint)
 
+    def _mtu(self, wanted: int) -> Check:
+        """By what the drivers say: setting it would take some cards' link away, and the switch tells nobody."""
+        most = {name: self.network.link(name).most_mtu for name in self.uplink.nics}
+        small = [f"{name} takes no MTU above {mtu}" for name, mtu in most.items() if 0 < mtu < wanted]
+        if small:
+            hint = "Leave the MTU out of the answer, lower it, or name other cards."
+            return Check("MTU", Result.FAIL, f"{', '.join(small)}, and {wanted} is wanted", hint)
+        unknown = [name for name, mtu in most.items() if not mtu]
+        if unknown:
+            message = f"the driver of {_listed(unknown)} does not tell whether it takes an MTU of {wanted}"
+            return Check("MTU", Result.WARN, message, "Look into the card's data sheet.")
+        return Check("MTU", Result.PASS, f"{_listed(self.uplink.nics)} takes {wanted}")
+
     def _partner(self) -> Check:
         names = self.uplink.nics
         self.say("waiting for the switch to answer by LACP")
         state = self.network.bond(names)
         if not state.partner:
             hint = "Set the switch ports up as one LACP group (802.3ad), or choose another mode for the bond."
-            return Check("LACP", Result.FAIL, f"no LACP partner answered on {_listed(names)}", hint)
+            message = f"no LACP partner answered on {_listed(names)}"
+            bond = self.management.bond
+            if bond and bond.fallback:
+                message += ": one card works, as with active-backup, until one does"
+                return Check("LACP", Result.WARN, message, hint)
+            return Check("LACP", Result.FAIL, message, hint)
         if state.apart:
             message = (
                 f"{state.partner} answers on {_listed(state.active)}, but not in one group on {_listed(state.apart)}"

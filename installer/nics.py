@@ -1,40 +1,51 @@
-"""Which network card carries the management network."""
+"""Which network cards carry the management network."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
+from zeroth.drivers.network.select import find_members
+from zeroth.spec.model import ManagementNetwork
 from zeroth.system.facts import NicFacts
 
-__all__ = ["NicChoice", "choose_nic"]
+__all__ = ["NicChoice", "choose_nics"]
 
 
 @dataclass(frozen=True)
 class NicChoice:
-    """The chosen card, or why there is none."""
+    """The chosen cards, or why there are none.
 
-    nic: NicFacts | None
+    :ivar nics: one; with a bond all of its cards, in the answer's order.
+    """
+
+    nics: tuple[NicFacts, ...]
     problem: str = ""
 
 
-def choose_nic(wanted: str | None, nics: tuple[NicFacts, ...]) -> NicChoice:
-    """Find the card by MAC address or kernel name; None takes the only one with a link, or the only one there is."""
+def choose_nics(management: ManagementNetwork, nics: tuple[NicFacts, ...]) -> NicChoice:
+    """Find each card by MAC address or kernel name.
+
+    Where the answer names none it is the only one with a link, or the only one there is.
+    """
     if not nics:
-        return NicChoice(None, "no network card was found in this machine")
-    if wanted is not None:
-        key = wanted.casefold()
-        fitting = [nic for nic in nics if key in (nic.mac.casefold(), nic.name.casefold())]
+        return NicChoice((), "no network card was found in this machine")
+    if management.bond:
+        members = find_members(management.bond.nics, nics)
+        return NicChoice(() if members.problem else members.cards, members.problem)
+    if management.nic is not None:
+        key = management.nic.casefold()
+        fitting = tuple(nic for nic in nics if key in (nic.mac.casefold(), nic.name.casefold()))
         if len(fitting) != 1:
             found = "no network card is" if not fitting else f"{len(fitting)} network cards are"
-            return NicChoice(None, f"{found} {wanted}; this machine has {_listed(nics)}")
-        return NicChoice(fitting[0])
+            return NicChoice((), f"{found} {management.nic}; this machine has {_listed(nics)}")
+        return NicChoice(fitting)
     if len(nics) == 1:
-        return NicChoice(nics[0])
-    linked = [nic for nic in nics if nic.carrier]
+        return NicChoice(nics)
+    linked = tuple(nic for nic in nics if nic.carrier)
     if len(linked) == 1:
-        return NicChoice(linked[0])
+        return NicChoice(linked)
     which = f"{len(linked)} of them have a link" if linked else "none has a link"
-    return NicChoice(None, f"the answer names no network card, and {which}: {_listed(nics)}")
+    return NicChoice((), f"the answer names no network card, and {which}: {_listed(nics)}")
 
 
 def _listed(nics: tuple[NicFacts, ...]) -> str:

@@ -90,6 +90,8 @@ class InstallPlan:
 
     :ivar legs: the disk that is installed on; of a mirror both, or the one that is there.
     :ivar digest: of the answer.
+    :ivar nics: the cards of the management network: one, or those of its bond.
+    :ivar bond: the bond's name; empty without one.
     :ivar resumes: ``installing`` or ``finishing`` when an interrupted installation goes on; else empty.
     :ivar destroys: what is lost, one phrase each.
     :ivar checks: the preflight report; nothing in it failed.
@@ -106,7 +108,7 @@ class InstallPlan:
     digest: str
     uefi: bool
     machine: str
-    nic: NicFacts
+    nics: tuple[NicFacts, ...]
     image: InstallImage | None
     boot_menu: str
     boot_entries: Mapping[str, str]
@@ -118,6 +120,7 @@ class InstallPlan:
     reservations: tuple[str, ...] = ()
     hooks: tuple[Hook, ...] = ()
     try_network: bool = True
+    bond: str = ""
 
     @property
     def disk(self) -> DiskFacts:
@@ -145,11 +148,10 @@ class InstallPlan:
             "install": str(self.identity.value),
             "answer_digest": self.digest,
             "image_version": self.image.version if self.image else None,
-            "management_nic": {
-                "name": self.nic.name,
-                "mac": self.nic.mac,
-                "neighbour": self.nic.neighbour.model_dump() if self.nic.neighbour else None,
-            },
+            "management_nic": _nic_json(self.nics[0]),
+            "management_bond": {"name": self.bond, "nics": [_nic_json(nic) for nic in self.nics]}
+            if self.bond
+            else None,
             "network_trial": "not tried yet" if self.try_network else "left out",
             "resumes": self.resumes or None,
             "destroys": list(self.destroys),
@@ -239,6 +241,11 @@ def _hook_json(number: int, hook: Hook) -> dict[str, object]:
         "fatal": hook.fatal,
         "nochroot": hook.nochroot,
     }
+
+
+def _nic_json(nic: NicFacts) -> dict[str, object]:
+    neighbour = nic.neighbour.model_dump() if nic.neighbour else None
+    return {"name": nic.name, "mac": nic.mac, "neighbour": neighbour}
 
 
 def _verdict_json(verdict: Verdict) -> dict[str, object]:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from installer.disks import Choice, Resumption, choose_disks, resumable_phase, resumption
 from installer.hooks import hook_title
 from installer.image import InstallImage
-from installer.nics import NicChoice, choose_nic
+from installer.nics import NicChoice, choose_nics
 from installer.plan import Action, ActionKind, AlreadyApplied, InstallPlan, Leg, Outcome, Problem, Refused
 from installer.preflight import (
     Check,
@@ -16,7 +16,7 @@ from installer.preflight import (
     check_image,
     check_machine,
     check_mirror,
-    check_nic,
+    check_nics,
     check_trial,
     failures,
     warnings,
@@ -65,7 +65,7 @@ def plan_installation(facts: Facts, request: PlanRequest) -> Outcome:
         if done:
             return done
     choice = choose_disks(spec.disk, facts.disks)
-    nics = choose_nic(spec.management.nic, facts.nics)
+    nics = choose_nics(spec.management, facts.nics)
     checks = _preflight(facts, request, choice, nics)
     found = gaps(spec)
     problems = [
@@ -73,10 +73,10 @@ def plan_installation(facts: Facts, request: PlanRequest) -> Outcome:
         *(Problem(check.message, check.hint) for check in failures(checks)),
         *(Problem(str(gap), "Leave it out of the answer.") for gap in found if gap.refused),
     ]
-    if problems or nics.nic is None:
+    if problems or not nics.nics:
         return Refused(tuple(problems), choice.verdicts, checks)
     reservations = (*warnings(checks), *choice.notes, *(str(gap) for gap in found if not gap.refused))
-    return _install(facts, request, choice, checks, nics.nic, reservations)
+    return _install(facts, request, choice, checks, nics.nics, reservations)
 
 
 def _preflight(facts: Facts, request: PlanRequest, choice: Choice, nics: NicChoice) -> tuple[Check, ...]:
@@ -90,7 +90,7 @@ def _preflight(facts: Facts, request: PlanRequest, choice: Choice, nics: NicChoi
         *disks,
         *(check_mirror(choice.legs) if _mirrored(request.spec.disk) and choice.legs else ()),
         *check_image(_layout(choice, request.spec.disk), request.image, mirror=_mirrored(request.spec.disk)),
-        check_nic(nics.nic, nics.problem),
+        *check_nics(nics.nics, nics.problem),
         *check_trial(request.spec.management),
         *check_machine(facts, request.spec, request.image),
     )
@@ -142,7 +142,7 @@ def _install(
     request: PlanRequest,
     choice: Choice,
     checks: tuple[Check, ...],
-    nic: NicFacts,
+    nics: tuple[NicFacts, ...],
     reservations: tuple[str, ...],
 ) -> InstallPlan:
     mirror = _mirrored(request.spec.disk)
@@ -164,7 +164,8 @@ def _install(
         digest=request.digest,
         uefi=uefi,
         machine=facts.dmi.identity,
-        nic=nic,
+        nics=nics,
+        bond=request.spec.management.bond.name if request.spec.management.bond else "",
         image=request.image,
         boot_menu=render_boot_menu(request.spec.dom0.serial),
         boot_entries=render_entries(entry),

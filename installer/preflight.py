@@ -19,7 +19,7 @@ from zeroth.system.facts import DiskFacts, Facts, NicFacts
 from zeroth.system.size import GIB, MIB, Size
 
 __all__ = [
-    "Check", "Result", "check_disk", "check_image", "check_machine", "check_mirror", "check_nic", "check_trial",
+    "Check", "Result", "check_disk", "check_image", "check_machine", "check_mirror", "check_nics", "check_trial",
     "failures", "warnings",
 ]  # fmt: skip
 
@@ -79,13 +79,17 @@ def check_machine(facts: Facts, spec: HostSpec, image: InstallImage | None = Non
     )
 
 
-def check_nic(nic: NicFacts | None, problem: str) -> Check:
-    """The card of the management network.
+def check_nics(nics: Sequence[NicFacts], problem: str) -> tuple[Check, ...]:
+    """The cards of the management network.
 
-    :param problem: why there is none.
+    :param problem: why there are none.
     """
-    if nic is None:
-        return Check("network card", Result.FAIL, problem, "Name one in the answer, by its MAC address.")
+    if not nics:
+        return (Check("network card", Result.FAIL, problem, "Name them in the answer, by their MAC addresses."),)
+    return tuple(map(_card, nics))
+
+
+def _card(nic: NicFacts) -> Check:
     if nic.carrier:
         speed = f", {nic.speed} Mb/s" if nic.speed else ""
         return Check("network card", Result.PASS, f"{nic.name} ({nic.mac}) has a link{speed}")

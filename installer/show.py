@@ -71,9 +71,10 @@ def _show_plan(console: Console, plan: InstallPlan) -> None:
     if plan.identity.mirror and len(plan.disks) == 1:
         _say(console, "Mirror:  missing, as the answer says")
     trial = "not tried yet; it is before anything is written" if plan.try_network else "not tried"
-    _say(console, f"Network: {plan.nic.name} ({plan.nic.mac}), {trial}")
-    if plan.nic.neighbour:
-        _say(console, f"         at {_neighbour(plan.nic)} (LLDP)")
+    _say(console, f"Network: {_cards(plan)}, {trial}")
+    for nic in plan.nics:
+        if nic.neighbour:
+            _say(console, f"         {nic.name} at {_neighbour(nic)} (LLDP)")
     image = plan.image
     named = f"{image.defaults.product} {image.version}" if image else "(planned away from the medium)"
     _say(console, f"Image:   {named}")
@@ -155,6 +156,11 @@ def carries(disk: DiskFacts) -> str:
     """What is on a disk."""
     notes = ["the install medium"] if disk.medium else []
     return printable("; ".join([*notes, *disk.in_use, *disk.contents])) or "nothing"
+
+
+def _cards(plan: InstallPlan) -> str:
+    listed = " and ".join(f"{nic.name} ({nic.mac})" for nic in plan.nics)
+    return f"{plan.bond} of {listed}" if plan.bond else listed
 
 
 def _neighbour(nic: NicFacts) -> str:

@@ -15,7 +15,13 @@ def _apply(context: Context) -> str:
         context.network, context.spec.management, context.paths.network_undo, wait=context.wait, say=context.say
     )
     context.outcome = outcome
-    context.say(f"{outcome.address} on {outcome.link.name}, card {outcome.nic.name} ({outcome.nic.mac})")
+    cards = ", ".join(f"{nic.name} ({nic.mac})" for nic in outcome.nics)
+    bond = context.spec.management.bond
+    over = f"{bond.name} of the cards {cards}" if bond else f"card {cards}"
+    context.say(f"{outcome.address} on {outcome.link.name}, {over}")
+    wanted = context.spec.management.mtu
+    if wanted and outcome.link.mtu != wanted:
+        return f"{outcome.link.name} has an MTU of {outcome.link.mtu}, not {wanted}: does every card take as much?"
     return ""
 
 

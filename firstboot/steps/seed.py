@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from firstboot.context import Context, Step
 from hostagent.store import Store
-from hostagent.store.seed import ManagementSeed, SeedHost, seed
-from zeroth.spec.model import StaticAddress
+from hostagent.store.seed import BondSeed, ManagementSeed, SeedHost, seed
+from zeroth.drivers.network.guard import Outcome
+from zeroth.drivers.network.model import Link
+from zeroth.spec.model import BondMode, BondSpec, StaticAddress
 
 __all__ = ["AGENT_USER", "SEED"]
 
@@ -23,6 +25,7 @@ def _apply(context: Context) -> str:
 
 def _host(context: Context) -> SeedHost:
     spec, outcome = context.spec, context.management
+    nic, bond = outcome.nics[0], spec.management.bond
     static = spec.management.address if isinstance(spec.management.address, StaticAddress) else None
     return SeedHost(
         uuid=str(context.identity.host),
@@ -32,9 +35,9 @@ def _host(context: Context) -> SeedHost:
         memory=spec.dom0.memory,
         vcpus=spec.dom0.vcpus,
         management=ManagementSeed(
-            device=outcome.nic.name,
-            mac=outcome.nic.permanent_mac or outcome.nic.mac,
-            mtu=outcome.nic.mtu,
+            device=bond.name if bond else nic.name,
+            mac=_mac(nic),
+            mtu=outcome.link.mtu,
             bridge=spec.management.bridge,
             vlan=spec.management.vlan,
             vlan_bridge=outcome.link.name,
@@ -42,8 +45,25 @@ def _host(context: Context) -> SeedHost:
             dhcp=static is None,
             gateway=str(static.gateway or "") if static else outcome.link.gateway,
             dns=outcome.link.dns or tuple(map(str, spec.management.dns)),
+            bond=_bond(bond, outcome) if bond else None,
         ),
     )
+
+
+def _bond(bond: BondSpec, outcome: Outcome) -> BondSeed:
+    properties = {}
+    if bond.mode is BondMode.LACP:
+        fallback = "true" if bond.fallback else "false"
+        properties = {
+            "hashing_algorithm": bond.hashing.value,
+            "lacp-time": bond.lacp_rate.value,
+            "lacp-fallback-ab": fallback,
+        }
+    return BondSeed(bond.mode.value, properties, tuple((nic.name, _mac(nic)) for nic in outcome.nics))
+
+
+def _mac(nic: Link) -> str:
+    return nic.permanent_mac or nic.mac
 
 
 SEED = Step(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any, Final
 
@@ -94,8 +95,9 @@ def sync_capacity(store: Store, capacity: Capacity | None) -> None:
 
 
 def sync_links(store: Store, links: Mapping[str, LinkFacts]) -> None:
-    """PIFs, their metrics and the host's address, from the links."""
+    """PIFs, their metrics, bonds and the host's address, from the links."""
     with store.transaction() as tx:
+        links = {**links, **_bonds(tx, links)}
         for ref, pif in tx.all("PIF").items():
             card = links.get(pif["device"])
             bridge = links.get(tx.get("network", pif["network"])["bridge"]) if pif["network"] != NULL else None
@@ -107,6 +109,25 @@ def sync_links(store: Store, links: Mapping[str, LinkFacts]) -> None:
                 log.warning("the network card %s (%s) is gone", pif["device"], pif["MAC"])
             if pif["management"] and bridge is not None:
                 _management(tx, ref, pif, bridge)
+
+
+def _bonds(tx: Transaction, links: Mapping[str, LinkFacts]) -> Mapping[str, LinkFacts]:
+    """The bonds as if they were links, which the kernel does not know: Open vSwitch's have no device."""
+    found = {}
+    for ref, bond in tx.all("Bond").items():
+        device = tx.get("PIF", bond["master"])["device"]
+        # The primary card first: the bond has its address.
+        order = sorted(bond["slaves"], key=lambda slave: slave != bond["primary_slave"])
+        cards = [links[name] for slave in order if (name := tx.get("PIF", slave)["device"]) in links]
+        working = [card for card in cards if card.carrier]
+        tx.update("Bond", ref, links_up=len(working))
+        if cards:
+            speed = sum(card.speed for card in working)
+            up, carrier = any(card.up for card in cards), bool(working)
+            found[device] = replace(
+                cards[0], name=device, up=up, carrier=carrier, speed=speed, bus="", vendor="", product=""
+            )
+    return found
 
 
 def management_pif(store: Store) -> str:

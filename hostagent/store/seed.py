@@ -7,22 +7,37 @@ written by the agent at each of its starts.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from ipaddress import IPv4Interface
 
 from hostagent.store.store import Store
 from hostagent.store.transaction import Transaction
 from hostagent.xenapi.model import NULL, Value
 
-__all__ = ["ManagementSeed", "SeedHost", "seed"]
+__all__ = ["BondSeed", "ManagementSeed", "SeedHost", "seed"]
 
 _UNTAGGED = -1  # PIF.VLAN of a physical interface
+
+
+@dataclass(frozen=True)
+class BondSeed:
+    """Several cards as one.
+
+    :ivar mode: and ``properties``, in XenAPI's words.
+    :ivar cards: name and MAC address of each; the first is the primary one, whose address the bond has.
+    """
+
+    mode: str
+    properties: Mapping[str, str]
+    cards: tuple[tuple[str, str], ...]
 
 
 @dataclass(frozen=True)
 class ManagementSeed:
     """The management network as it is.
 
+    :ivar device: the card, or the bond's name.
     :ivar bridge: the switch's bridge, which is the untagged network.
     :ivar vlan: the tag of the management traffic, if it has one; ``vlan_bridge`` is then the tagged network's bridge.
     :ivar dns: name servers, in order.
@@ -38,6 +53,7 @@ class ManagementSeed:
     dhcp: bool
     gateway: str
     dns: tuple[str, ...]
+    bond: BondSeed | None = None
 
 
 @dataclass(frozen=True)
@@ -123,9 +139,11 @@ def _management(tx: Transaction, management: ManagementSeed, host_ref: str) -> N
         host_ref,
         network,
         VLAN=_UNTAGGED,
-        physical=True,
+        physical=management.bond is None,
         **({"management": False, "ip_configuration_mode": "None"} if tagged else address),
     )
+    if management.bond:
+        _bond(tx, management, management.bond, host_ref, pif)
     if management.vlan is None:
         return
     name = f"Management network, VLAN {management.vlan} on {management.device}"
@@ -134,6 +152,22 @@ def _management(tx: Transaction, management: ManagementSeed, host_ref: str) -> N
     if tx.get("PIF", vlan_pif)["VLAN_master_of"] == NULL:
         vlan = tx.create("VLAN", {"tagged_PIF": pif, "untagged_PIF": vlan_pif, "tag": management.vlan})
         tx.update("PIF", vlan_pif, VLAN_master_of=vlan)
+
+
+def _bond(tx: Transaction, management: ManagementSeed, bond: BondSeed, host_ref: str, master: str) -> None:
+    found = next((ref for ref, record in tx.all("Bond").items() if record["master"] == master), None)
+    ref = found or tx.create("Bond", {"master": master})
+    members = []
+    for device, mac in bond.cards:
+        card = replace(management, device=device, mac=mac)
+        known = (pif for pif in tx.all("PIF").values() if (pif["device"], pif["host"]) == (device, host_ref))
+        network = next((pif["network"] for pif in known), None)
+        if network is None:
+            # Every interface has a network; this one has no bridge, as the card serves the bond alone.
+            name = f"Pool-wide network associated with {device}"
+            network = tx.create("network", {"name_label": name, "bridge": "", "MTU": management.mtu})
+        members.append(_pif(tx, card, host_ref, network, VLAN=_UNTAGGED, physical=True, bond_slave_of=ref))
+    tx.update("Bond", ref, mode=bond.mode, properties=dict(bond.properties), primary_slave=members[0])
 
 
 def _network(tx: Transaction, bridge: str, name: str, mtu: int) -> str:

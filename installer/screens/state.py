@@ -9,7 +9,7 @@ from uuid import uuid4
 
 from installer.disks import Choice, choose_disks
 from installer.image import InstallImage
-from installer.nics import choose_nic
+from installer.nics import choose_nics
 from installer.person import Decision
 from installer.plan import InstallPlan, Outcome, Problem, Refused
 from installer.planner import PlanRequest, plan_installation
@@ -19,7 +19,7 @@ from installer.screens.pages import PAGES, PLAIN
 from installer.screens.view import View
 from zeroth.deploy.layout import InstallId
 from zeroth.spec.answer import AnswerText
-from zeroth.spec.model import DiskSpec, HostSpec, Layout
+from zeroth.spec.model import DiskSpec, HostSpec, Layout, ManagementNetwork
 from zeroth.system.facts import DiskFacts, Facts
 
 __all__ = ["SUMMARY", "Ending", "Proposal", "State", "selector_of"]
@@ -89,11 +89,18 @@ class State:
         keys = [page.key for page in PAGES if judgement.about(paths_of(page))]
         if "disk" not in keys and self.choice().problems:
             keys.append("disk")
-        if "network" not in keys and not self.draft.get(("management", "bond")):
-            nic = self.draft.get(("management", "nic"))
-            if choose_nic(nic if isinstance(nic, str) else None, self.facts.nics).problem:
-                keys.append("network")
+        if "network" not in keys and self._card_problem():
+            keys.append("network")
         return (*(page.key for page in PAGES if page.key in keys), SUMMARY)
+
+    def _card_problem(self) -> str:
+        """Why the management network has no cards, if so."""
+        said = self.draft.get(("management",))
+        try:
+            management = ManagementNetwork.model_validate(said if isinstance(said, dict) else {})
+        except ValueError:
+            return "what the answer says of the management network is wrong"
+        return choose_nics(management, self.facts.nics).problem
 
     def choice(self) -> Choice:
         """Which disks what was said so far takes."""

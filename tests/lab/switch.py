@@ -57,8 +57,9 @@ class Switch:
     _silent: set[int] = field(default_factory=set)
 
     def unplug(self, number: int) -> None:
-        """Let nothing through to or from a card any more; its link stays."""
+        """Let nothing through to or from a card any more, and forget who was there; at the card its link stays."""
         self._silent.add(number)
+        self._learned = {mac: port for mac, port in self._learned.items() if port != number}
 
     def serve(self, stop: threading.Event) -> None:
         """Forward until told to stop."""

@@ -57,16 +57,10 @@ def _disk(disk: DiskSpec) -> Iterator[Gap]:
 
 
 def _management(network: ManagementNetwork) -> Iterator[Gap]:
-    if network.bond:
-        yield Gap(("management", "bond"), "a bond", refused=True)
     if isinstance(network.address, NoAddress):
         yield Gap(("management", "address"), "management without IPv4", refused=True)
     elif not isinstance(network.address6, NoAddress):
         yield Gap(("management", "address6"), "IPv6")
-    if network.mtu:
-        yield Gap(("management", "mtu"), "an MTU")
-    if network.search:
-        yield Gap(("management", "search"), "a search list of domains")
 
 
 def _host(spec: HostSpec) -> Iterator[Gap]:

@@ -27,7 +27,8 @@ go_online()
 nics = sorted(LiveMachine().facts().nics, key=lambda nic: nic.mac)
 names = [nic.name for nic in nics]
 for mode in ("lacp", "active-backup"):
-    wanted = ManagementNetwork.model_validate({"vlan": 20, "bond": {"mode": mode, "nics": names}})
+    bond = {"mode": mode, "nics": names} | ({"fallback": False} if mode == "lacp" else {})
+    wanted = ManagementNetwork.model_validate({"vlan": 20, "bond": bond})
     for check in try_network(wanted, nics, [], LiveNetwork()):
         print(f"tried-{mode} {check.name}: {check.result}: {check.message}", flush=True)
     print(f"tri" f"ed-{mode}-end", flush=True)

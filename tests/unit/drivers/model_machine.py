@@ -34,6 +34,7 @@ class ModelMachine:
     """
     :ivar lease: what a DHCP server answers, None for no server.
     :ivar lease_vlan: the VLAN on which it answers.
+    :ivar most_mtu: what the cards take.
     :ivar cut_after: the power fails when this many actions are done.
     """
 
@@ -43,6 +44,7 @@ class ModelMachine:
     lease: str | None = "192.0.2.77/24"
     lease_vlan: int | None = None
     cut_after: int | None = None
+    most_mtu: int = 9216
     done: list[Action] = field(default_factory=list)
     loaded: dict[str, str] = field(default_factory=dict)
     """The files as networkd read them last."""
@@ -50,10 +52,17 @@ class ModelMachine:
     def observe(self) -> Observed:
         links = [replace(nic, up=True) for nic in self.nics]
         for bridge in self.bridges.values():
-            links.append(Link(bridge.name, bridge.hwaddr or "", up=True, carrier=True))
-            links += [Link(port.name, port.mac or "", up=True) for port in bridge.ports if port.type == "internal"]
+            links.append(Link(bridge.name, bridge.hwaddr or "", up=True, carrier=True, mtu=self._mtu(bridge.mtu)))
+            links += [
+                Link(port.name, port.mac or "", up=True, mtu=self._mtu(port.mtu))
+                for port in bridge.ports
+                if port.type == "internal"
+            ]
         seen = tuple(self._managed(link) for link in links)
         return Observed(seen, tuple(self.bridges.values()), dict(self.files))
+
+    def _mtu(self, requested: int | None) -> int:
+        return min(requested or 1500, self.most_mtu)
 
     def links(self) -> tuple[Link, ...]:
         return self.observe().links
@@ -71,8 +80,8 @@ class ModelMachine:
                 bridges = dict(self.bridges)
                 for change in changes:
                     self._change(bridges, change)
-                names = [port.name for bridge in bridges.values() for port in bridge.ports]
-                assert len(names) == len(set(names)), "a port is in one bridge only"
+                names = [name for bridge in bridges.values() for port in bridge.ports for name in port.interfaces]
+                assert len(names) == len(set(names)), "an interface is in one port only"
                 self.bridges = bridges
             case ReloadNetworkd():
                 self.loaded = dict(self.files)
@@ -84,18 +93,20 @@ class ModelMachine:
 
     def _change(self, bridges: dict[str, Bridge], change: SwitchChange) -> None:
         match change:
-            case AddBridge(name, hwaddr, role):
+            case AddBridge(name, hwaddr, role, mtu):
                 old = bridges.get(name, Bridge(name))
-                bridges[name] = replace(old, hwaddr=hwaddr, role=role)
-            case SetBridge(name, hwaddr):
-                bridges[name] = replace(bridges[name], hwaddr=hwaddr)
+                bridges[name] = replace(old, hwaddr=hwaddr, role=role, mtu=mtu)
+            case SetBridge(name, hwaddr, mtu):
+                bridges[name] = replace(bridges[name], hwaddr=hwaddr, mtu=mtu)
             case RemoveBridge(name):
                 del bridges[name]
             case AddPort(name, port):
                 assert bridges[name].port(port.name) is None
                 bridges[name] = replace(bridges[name], ports=(*bridges[name].ports, port))
             case SetPort(name, port):
-                assert bridges[name].port(port.name)
+                before = bridges[name].port(port.name)
+                assert before
+                assert before.interfaces == port.interfaces
                 bridges[name] = replace(bridges[name], ports=(*_without(bridges[name], port.name), port))
             case RemovePort(name, port_name):
                 assert bridges[name].port(port_name)
@@ -103,7 +114,7 @@ class ModelMachine:
 
     def _managed(self, link: Link) -> Link:
         for name, content in sorted(self.loaded.items()):
-            if name.endswith(".network") and f"[Match]\nName={link.name}\n" in content:
+            if name.endswith(".network") and _matches(content, link.name):
                 address = self._address(link, content)
                 setup = "configured" if address or "DHCP=ipv4" not in content else "configuring"
                 addresses = (address,) if address else ()
@@ -121,10 +132,15 @@ class ModelMachine:
             port = bridge.port(link.name)
             tag = port.tag if port else None
             cards = {nic.name for nic in self.nics if nic.carrier}
-            wired = any(port.name in cards for port in bridge.ports)
+            wired = any(name in cards for port in bridge.ports for name in port.interfaces)
             if (port or link.name == bridge.name) and wired and tag == self.lease_vlan:
                 return Address(self.lease, dynamic=True)
         return None
+
+
+def _matches(content: str, name: str) -> bool:
+    words = next((line for line in content.splitlines() if line.startswith("Name=")), "Name=")
+    return name in words.removeprefix("Name=").split()
 
 
 def _without(bridge: Bridge, name: str) -> tuple[Port, ...]:

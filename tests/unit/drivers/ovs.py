@@ -6,7 +6,7 @@ import os
 import shutil
 import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -37,15 +37,25 @@ class Switch:
     env: dict[str, str]
 
     def vsctl(self, *words: str) -> str:
-        argv = [program("ovs-vsctl") or "ovs-vsctl", f"--db=unix:{self.socket}", *words]
+        return self._run("ovs-vsctl", f"--db=unix:{self.socket}", *words)
+
+    def appctl(self, *words: str) -> str:
+        return self._run(
+            "ovs-appctl", "-t", next(str(path) for path in self.socket.parent.glob("ovs-vswitchd.*.ctl")), *words
+        )
+
+    def _run(self, name: str, *words: str) -> str:
+        argv = [program(name) or name, *words]
         return subprocess.run(argv, check=True, capture_output=True, text=True, env=self.env).stdout
 
 
 @contextmanager
-def running(folder: Path, *, daemon: bool) -> Iterator[Switch]:
+def running(folder: Path, *, daemon: bool, real: bool = False, prefix: Sequence[str] = ()) -> Iterator[Switch]:
     """Open vSwitch's processes for the time of the block.
 
     :param daemon: also the switch daemon, with devices that exist only in its memory.
+    :param real: with the links of its network namespace instead; bridges need ``datapath_type=netdev``.
+    :param prefix: what the switch daemon is started by, in another namespace say.
     """
     libraries = ":".join(str(TREE / lib) for lib in ("usr/lib/x86_64-linux-gnu", "lib/x86_64-linux-gnu"))
     env = {**os.environ, "OVS_RUNDIR": str(folder), "OVS_LOGDIR": str(folder), "OVS_DBDIR": str(folder)}
@@ -66,7 +76,8 @@ def running(folder: Path, *, daemon: bool) -> Iterator[Switch]:
         if daemon:
             vswitchd = program("ovs-vswitchd")
             assert vswitchd
-            argv = [vswitchd, f"unix:{socket}", "--enable-dummy=override", "--disable-system", "-vconsole:off"]
+            devices = ["--disable-system"] if real else ["--enable-dummy=override", "--disable-system"]
+            argv = [*prefix, vswitchd, f"unix:{socket}", *devices, "-vconsole:off"]
             started.append(subprocess.Popen(argv, env=env))
         yield switch
     finally:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from ipaddress import IPv4Address, IPv4Interface
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from hypothesis import strategies as st
 from tests.unit.drivers.model_machine import ModelMachine, PowerCut
 from zeroth.drivers.network.guard import Wait, reconcile
 from zeroth.drivers.network.model import (
+    Bonding,
     Bridge,
     ChangeSwitch,
     Link,
@@ -27,19 +29,24 @@ from zeroth.drivers.network.model import (
     to_json,
 )
 from zeroth.drivers.network.planner import desired_state, plan
-from zeroth.drivers.network.select import choose_nic
+from zeroth.drivers.network.select import choose_nics
 from zeroth.errors import UserError
-from zeroth.spec.model import DhcpAddress, ManagementNetwork, StaticAddress
+from zeroth.spec.model import BondMode, BondSpec, DhcpAddress, Hashing, LacpRate, ManagementNetwork, StaticAddress
 
 ETH0 = Link(
     "eth0", "52:54:00:00:00:01", "52:54:00:00:00:01", up=True, carrier=True, physical=True, driver="virtio_net"
 )
 ETH1 = Link("eth1", "52:54:00:00:00:02", "52:54:00:00:00:02", up=True, carrier=True, physical=True, driver="igb")
+ETH2 = Link("eth2", "52:54:00:00:00:03", "52:54:00:00:00:03", up=True, carrier=True, physical=True, driver="igb")
 STATIC = StaticAddress(address=IPv4Interface("192.0.2.10/24"), gateway=IPv4Address("192.0.2.1"))
 
 
 def unplugged(nic: Link) -> Link:
     return Link(nic.name, nic.mac, nic.permanent_mac, up=True, carrier=False, physical=True)
+
+
+def names(nics: Sequence[Link]) -> str:
+    return " ".join(nic.name for nic in nics)
 
 
 class Clock:
@@ -72,7 +79,7 @@ class Clock:
     ],
 )
 def test_the_nic_is_chosen(nic: str | None, links: tuple[Link, ...], chosen: str) -> None:
-    assert choose_nic(Observed(links), ManagementNetwork(nic=nic)).name == chosen
+    assert names(choose_nics(Observed(links), ManagementNetwork(nic=nic))) == chosen
 
 
 @pytest.mark.parametrize(
@@ -88,25 +95,49 @@ def test_the_nic_is_chosen(nic: str | None, links: tuple[Link, ...], chosen: str
 )
 def test_a_nic_that_cannot_be_chosen_is_explained(nic: str | None, links: tuple[Link, ...], says: str) -> None:
     with pytest.raises(UserError, match=says) as caught:
-        choose_nic(Observed(links), ManagementNetwork(nic=nic))
+        choose_nics(Observed(links), ManagementNetwork(nic=nic))
     assert caught.value.hint
 
 
 def test_the_burnt_in_address_counts_more_than_the_one_in_use() -> None:
     renamed = Link("eth1", ETH0.mac, ETH1.mac, up=True, carrier=True, physical=True)
-    assert choose_nic(Observed((ETH0, renamed)), ManagementNetwork(nic=ETH0.mac)).name == "eth0"
+    assert names(choose_nics(Observed((ETH0, renamed)), ManagementNetwork(nic=ETH0.mac))) == "eth0"
 
 
 def test_the_card_that_carries_the_bridge_stays_chosen() -> None:
     bridge = Bridge("xenbr0", ETH1.mac, Role.MANAGEMENT, (Port("eth1", role=Role.UPLINK),))
-    assert choose_nic(Observed((ETH0, ETH1), (bridge,)), ManagementNetwork()).name == "eth1"
+    assert names(choose_nics(Observed((ETH0, ETH1), (bridge,)), ManagementNetwork())) == "eth1"
+
+
+@pytest.mark.parametrize(
+    "wanted", [("eth1", "eth0"), (ETH1.mac, "eth0"), (ETH1.mac.upper().replace(":", "-"), ETH0.mac)]
+)
+def test_the_nics_of_a_bond_are_found_in_the_answers_order(wanted: tuple[str, ...]) -> None:
+    wish = ManagementNetwork(bond=BondSpec(nics=wanted))
+    assert names(choose_nics(Observed((ETH0, unplugged(ETH1), ETH2)), wish)) == "eth1 eth0"
+
+
+@pytest.mark.parametrize(
+    ("wanted", "says"),
+    [
+        (("eth0", "eth7"), r"no network card is eth7; this machine has eth0 \(.*01, link\): taken; "
+         r"eth1 \(.*02, no link\): not named by the bond"),
+        (("eth7", "52:54:00:00:00:09"), "no network card is eth7, no network card is 52:54:00:00:00:09; this machine"),
+        (("eth0", ETH0.mac), "eth0 and 52:54:00:00:00:01 are the same network card"),
+    ],
+)  # fmt: skip
+def test_a_bond_that_cannot_be_made_tells_of_every_card(wanted: tuple[str, ...], says: str) -> None:
+    with pytest.raises(UserError, match=says):
+        choose_nics(Observed((ETH0, unplugged(ETH1))), ManagementNetwork(bond=BondSpec(nics=wanted)))
+    with pytest.raises(UserError, match="this machine has none"):
+        choose_nics(Observed(), ManagementNetwork(bond=BondSpec(nics=wanted)))
 
 
 # --- the plan
 
 
 def test_the_plan_writes_files_then_changes_the_switch_then_tells_networkd() -> None:
-    actions = plan(Observed((ETH0,)), desired_state(ManagementNetwork(), ETH0))
+    actions = plan(Observed((ETH0,)), desired_state(ManagementNetwork(), [ETH0]))
     kinds = [type(action) for action in actions]
     assert kinds == [WriteFile, WriteFile, WriteFile, ChangeSwitch, ReloadNetworkd]
     files = {action.name: action.content for action in actions if isinstance(action, WriteFile)}
@@ -117,7 +148,7 @@ def test_the_plan_writes_files_then_changes_the_switch_then_tells_networkd() -> 
 
 
 def test_a_tagged_network_has_its_address_on_a_port_of_its_own() -> None:
-    wanted = desired_state(ManagementNetwork(vlan=42, address=STATIC, dns=(IPv4Address("192.0.2.2"),)), ETH0)
+    wanted = desired_state(ManagementNetwork(vlan=42, address=STATIC, dns=(IPv4Address("192.0.2.2"),)), [ETH0])
     assert wanted.bridges[0].port("mgmt0") == Port(
         "mgmt0", "internal", 42, ETH0.mac, fake_bridge=True, role=Role.MANAGEMENT
     )
@@ -127,33 +158,86 @@ def test_a_tagged_network_has_its_address_on_a_port_of_its_own() -> None:
     assert "LinkLocalAddressing=no" in wanted.files["10-zeroth-bridge.network"]
 
 
+@pytest.mark.parametrize(
+    ("bond", "wanted"),
+    [
+        ({}, Bonding(("eth0", "eth1"), "active-backup", updelay=31000)),
+        ({"mode": BondMode.BALANCE_SLB}, Bonding(("eth0", "eth1"), "balance-slb", updelay=31000)),
+        ({"mode": BondMode.LACP}, Bonding(("eth0", "eth1"), "balance-tcp", "active",
+         options=(("lacp-fallback-ab", "true"), ("lacp-time", "slow")))),
+        ({"mode": BondMode.LACP, "hashing": Hashing.SRC_MAC, "lacp_rate": LacpRate.FAST, "fallback": False},
+         Bonding(("eth0", "eth1"), "balance-slb", "active",
+                 options=(("lacp-fallback-ab", "false"), ("lacp-time", "fast")))),
+    ],
+)  # fmt: skip
+def test_a_bond_is_one_port_of_several_cards(bond: dict[str, object], wanted: Bonding) -> None:
+    wish = ManagementNetwork(bond=BondSpec(nics=("eth1", "eth0"), **bond), vlan=7, mtu=9000)
+    state = desired_state(wish, [ETH1, ETH0])
+    bridge = state.bridges[0]
+    assert bridge.port("bond0") == Port("bond0", role=Role.UPLINK, mtu=9000, bond=wanted)
+    assert bridge.hwaddr == ETH1.mac, "the host has the address of the first card that the answer names"
+    assert {port.mtu for port in bridge.ports} == {bridge.mtu} == {9000}
+    assert "Name=eth1 eth0\n" in state.files["10-zeroth-uplink.network"]
+    assert f"PermanentMACAddress={ETH1.mac}\n\n[Link]\nName=eth1" in state.files["10-zeroth-uplink.link"]
+    assert f"PermanentMACAddress={ETH0.mac}\n\n[Link]\nName=eth0" in state.files["10-zeroth-uplink-2.link"]
+
+
+def test_a_card_that_is_not_zeroths_is_not_taken_into_a_bond() -> None:
+    foreign = Bridge("br-lab", ports=(Port("bond7", bond=Bonding(("eth1", "eth2"), "active-backup")),))
+    wish = ManagementNetwork(bond=BondSpec(nics=("eth0", "eth1")))
+    with pytest.raises(UserError, match="eth1 already belongs to the Open vSwitch bridge br-lab"):
+        plan(Observed((ETH0, ETH1, ETH2), (foreign,)), desired_state(wish, [ETH0, ETH1]))
+
+
+def test_domains_to_search_are_networkds() -> None:
+    wish = ManagementNetwork(search=("lab.example.com", "example.com"))
+    assert "Domains=lab.example.com example.com\n" in desired_state(wish, [ETH0]).files["10-zeroth-management.network"]
+
+
 def test_the_bridge_is_never_matched_by_the_file_that_names_the_card() -> None:
     # The bridge has the card's MAC address; a card without a burnt-in address is told apart by its driver.
     veth = Link("eth0", "52:54:00:00:00:01", up=True, carrier=True, physical=True, driver="xen_netfront")
-    text = desired_state(ManagementNetwork(), veth).files["10-zeroth-uplink.link"]
+    text = desired_state(ManagementNetwork(), [veth]).files["10-zeroth-uplink.link"]
     assert "MACAddress=52:54:00:00:00:01\nDriver=xen_netfront\n" in text
 
 
 def test_what_is_not_ours_is_left_alone_or_refused() -> None:
     foreign = Bridge("br-lab", ports=(Port("eth0"),))
     with pytest.raises(UserError, match="eth0 already belongs to the Open vSwitch bridge br-lab"):
-        plan(Observed((ETH0,), (foreign,)), desired_state(ManagementNetwork(), ETH0))
+        plan(Observed((ETH0,), (foreign,)), desired_state(ManagementNetwork(), [ETH0]))
     other = Bridge("br-lab", ports=(Port("eth5"),))
     machine = ModelMachine((ETH0,), {"br-lab": other})
-    for action in plan(machine.observe(), desired_state(ManagementNetwork(), ETH0)):
+    for action in plan(machine.observe(), desired_state(ManagementNetwork(), [ETH0])):
         machine.apply(action)
     assert machine.bridges["br-lab"] == other
 
 
 def test_a_bridge_cannot_have_a_cards_name() -> None:
     with pytest.raises(UserError, match="a network card has that name"):
-        plan(Observed((ETH0,)), desired_state(ManagementNetwork(bridge="eth0"), ETH0))
+        plan(Observed((ETH0,)), desired_state(ManagementNetwork(bridge="eth0"), [ETH0]))
 
 
 addresses = st.one_of(st.just(DhcpAddress()), st.just(STATIC))
+uplinks = st.one_of(
+    st.fixed_dictionaries({"nic": st.sampled_from(["eth0", "eth1", ETH0.mac])}),
+    st.fixed_dictionaries(
+        {
+            "bond": st.builds(
+                BondSpec,
+                name=st.sampled_from(["bond0", "bond1"]),
+                mode=st.sampled_from(BondMode),
+                nics=st.sampled_from(
+                    [("eth0", "eth1"), (ETH1.mac, "eth0"), ("eth0", "eth2"), ("eth2", "eth1", "eth0")]
+                ),
+            )
+        }
+    ),
+)
 managements = st.builds(
-    ManagementNetwork,
-    nic=st.sampled_from(["eth0", "eth1", ETH0.mac]),
+    lambda uplink, **rest: ManagementNetwork(**uplink, **rest),
+    uplink=uplinks,
+    mtu=st.none() | st.sampled_from([1500, 9000]),
+    search=st.sampled_from([(), ("example.com", "lab.example.com")]),
     vlan=st.none() | st.integers(1, 4094),
     address=addresses,
     dns=st.sampled_from([(), (IPv4Address("192.0.2.2"),), (IPv4Address("9.9.9.9"), IPv4Address("192.0.2.3"))]),
@@ -166,9 +250,9 @@ guests = st.lists(st.sampled_from(["vif1.0", "vif2.0", "tap3.0"]), unique=True)
 def test_any_sequence_of_wishes_converges_and_leaves_nothing_behind(
     wishes: list[ManagementNetwork], vifs: list[str]
 ) -> None:
-    machine = ModelMachine((ETH0, ETH1), {"guests": Bridge("guests", ports=tuple(Port(vif) for vif in vifs))})
+    machine = ModelMachine((ETH0, ETH1, ETH2), {"guests": Bridge("guests", ports=tuple(Port(vif) for vif in vifs))})
     for wish in wishes:
-        wanted = desired_state(wish, choose_nic(machine.observe(), wish))
+        wanted = desired_state(wish, choose_nics(machine.observe(), wish))
         for action in plan(machine.observe(), wanted):
             machine.apply(action)
         assert plan(machine.observe(), wanted) == ()
@@ -183,9 +267,9 @@ def test_any_sequence_of_wishes_converges_and_leaves_nothing_behind(
 def test_a_plan_cut_anywhere_can_be_gone_on_with(
     first: ManagementNetwork, second: ManagementNetwork, cut: int
 ) -> None:
-    machine = ModelMachine((ETH0, ETH1))
+    machine = ModelMachine((ETH0, ETH1, ETH2))
     for wish in (first, second):
-        wanted = desired_state(wish, choose_nic(machine.observe(), wish))
+        wanted = desired_state(wish, choose_nics(machine.observe(), wish))
         for action in plan(machine.observe(), wanted)[:cut]:
             machine.apply(action)
         for action in plan(machine.observe(), wanted):
@@ -195,8 +279,8 @@ def test_a_plan_cut_anywhere_can_be_gone_on_with(
 
 @given(managements)
 def test_states_and_facts_can_be_recorded(wish: ManagementNetwork) -> None:
-    machine = ModelMachine((ETH0, ETH1))
-    wanted = desired_state(wish, ETH0)
+    machine = ModelMachine((ETH0, ETH1, ETH2))
+    wanted = desired_state(wish, choose_nics(machine.observe(), wish))
     assert state_from_json(to_json(wanted)) == wanted
     for action in plan(machine.observe(), wanted):
         machine.apply(action)
@@ -209,7 +293,7 @@ def test_states_and_facts_can_be_recorded(wish: ManagementNetwork) -> None:
 def test_the_address_is_waited_for_and_told(tmp_path: Path) -> None:
     machine = ModelMachine((ETH0,))
     outcome = reconcile(machine, ManagementNetwork(), tmp_path / "undo", wait=Clock().wait())
-    assert (outcome.nic.name, outcome.link.name, str(outcome.address)) == ("eth0", "xenbr0", "192.0.2.77/24")
+    assert (names(outcome.nics), outcome.link.name, str(outcome.address)) == ("eth0", "xenbr0", "192.0.2.77/24")
     assert not (tmp_path / "undo").exists()
     again = reconcile(machine, ManagementNetwork(), tmp_path / "undo", wait=Clock().wait())
     assert again.actions == ()

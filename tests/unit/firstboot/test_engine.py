@@ -85,6 +85,45 @@ def test_the_store_is_seeded(host: Host) -> None:
     assert pool["master"] == dom0["resident_on"] == pif["host"]
 
 
+def test_a_bond_on_a_tagged_network(tmp_path: Path) -> None:
+    other = replace(NIC, name="eth1", mac="52:54:00:00:00:02", permanent_mac="52:54:00:00:00:02")
+    bond = {"mode": "lacp", "nics": [other.mac, NIC.mac]}
+    host = Host(tmp_path, {**SPEC, "management": {"bond": bond, "vlan": 7, "mtu": 9000}}, (NIC, other))
+    host.network.lease_vlan = 7
+    assert host.boot()
+    assert {entry.state for entry in read(host.paths.journal).steps} == {StepState.DONE}
+    with Store(host.paths.store) as store:
+        pifs = {(pif["device"], pif["VLAN"]): (ref, pif) for ref, pif in store.all("PIF").items()}
+        made = store.get("Bond", store.only("Bond"))
+        tagged = store.get("network", pifs["bond0", 7][1]["network"])
+        alone = store.get("network", pifs["eth0", -1][1]["network"])
+    assert set(pifs) == {("bond0", -1), ("bond0", 7), ("eth0", -1), ("eth1", -1)}
+    assert made["master"] == pifs["bond0", -1][0]
+    assert set(made["slaves"]) == {pifs["eth0", -1][0], pifs["eth1", -1][0]}
+    assert made["primary_slave"] == pifs["eth1", -1][0]
+    assert made["mode"] == "lacp"
+    assert made["properties"] == {
+        "hashing_algorithm": "tcpudp_ports", "lacp-time": "slow", "lacp-fallback-ab": "true",
+    }  # fmt: skip
+    assert pifs["bond0", 7][1]["management"]
+    assert {pif["MAC"] for (device, _), (_, pif) in pifs.items() if device == "bond0"} == {other.mac}
+    assert [pifs[key][1]["physical"] for key in (("bond0", -1), ("eth0", -1))] == [False, True]
+    assert (tagged["bridge"], tagged["MTU"], alone["bridge"]) == ("mgmt0", 9000, "")
+    host.boot()
+    with Store(host.paths.store) as store:
+        assert len(store.all("PIF")) == 4
+        assert len(store.all("Bond")) == 1
+
+
+def test_an_mtu_that_a_card_does_not_take_is_a_reservation(tmp_path: Path) -> None:
+    host = Host(tmp_path, {**SPEC, "management": {"mtu": 9000}})
+    host.network.most_mtu = 4078
+    assert host.boot()
+    assert [entry.note for entry in read(host.paths.journal).steps if entry.name == "network"] == [
+        "xenbr0 has an MTU of 4078, not 9000: does every card take as much?"
+    ]
+
+
 def test_no_secret_is_left_or_shown(host: Host) -> None:
     host.boot()
     assert json.loads(host.paths.hostspec.read_text())["root"] == {"password_hash": None, "ssh_keys": [KEY]}

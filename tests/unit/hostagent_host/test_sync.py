@@ -15,7 +15,7 @@ from hostagent.host.facts import HostFacts, read_facts
 from hostagent.host.links import LinkFacts, links_from_json
 from hostagent.host.sync import DISABLED, management_pif, sync_capacity, sync_host, sync_links
 from hostagent.store import Store
-from hostagent.store.seed import ManagementSeed, SeedHost, seed
+from hostagent.store.seed import BondSeed, ManagementSeed, SeedHost, seed
 from hostagent.xenapi.model import NULL
 from hostagent.xenapi.services import Capacity
 from tests.unit.hostagent_host.test_facts import record
@@ -99,6 +99,27 @@ def test_the_host_as_clients_want_it(store: Store, facts: HostFacts) -> None:
     dom0 = store.get("VM", host["control_domain"])
     assert (dom0["power_state"], dom0["domid"], dom0["VCPUs_max"]) == ("Running", 0, 2)
     assert store.get("VM_metrics", dom0["metrics"])["start_time"] == facts.booted
+
+
+def test_a_bond_is_what_its_cards_are(tmp_path: Path) -> None:
+    bond = BondSeed("active-backup", {}, (("eth0", CARD.mac), ("eth1", "52:54:00:12:34:57")))
+    bonded = replace(SEED, management=replace(SEED.management, device="bond0", bond=bond))
+    second = replace(CARD, name="eth1", mac="52:54:00:12:34:57")
+    with Store(tmp_path / "store.db") as store:
+        seed(store, bonded)
+        for links, up, speed in (
+            ({"eth0": CARD, "eth1": second}, 2, 2000),
+            ({"eth0": replace(CARD, carrier=False), "eth1": second}, 1, 1000),
+            ({"eth1": replace(second, carrier=False)}, 0, 0),
+        ):
+            sync_links(store, {**links, "xenbr0": BRIDGE})
+            pif = next(pif for pif in store.all("PIF").values() if pif["device"] == "bond0")
+            metrics = store.get("PIF_metrics", pif["metrics"])
+            assert store.get("Bond", store.only("Bond"))["links_up"] == up
+            assert (metrics["carrier"], metrics["speed"]) == (up > 0, speed)
+            assert pif["currently_attached"]
+        sync_links(store, {"xenbr0": BRIDGE})
+        assert not any(pif["currently_attached"] for pif in store.all("PIF").values())
 
 
 def test_writing_the_same_again_tells_nobody(store: Store, facts: HostFacts) -> None:

@@ -26,6 +26,7 @@ class ModelNetwork:
     :ivar leases: what is offered on each device, named as in :class:`Uplink`'s words (``VLAN 20 of eth0``); None
         offers the same everywhere.
     :ivar owners: who answers for each address on the device that is tried.
+    :ivar most_mtus: what cards take, where they tell.
     :ivar up: what is put up now.
     """
 
@@ -35,6 +36,7 @@ class ModelNetwork:
     owners: Mapping[str, Sequence[str]] = field(default_factory=lambda: {"192.0.2.1": [GATEWAY_MAC]})
     state: BondState = field(default_factory=lambda: BondState("02:00:00:00:00:0a", ()))
     servers: Sequence[str] = ()
+    most_mtus: Mapping[str, int] = field(default_factory=dict)
     refuses: str = ""
     up: list[str] = field(default_factory=list)
     tried: list[str] = field(default_factory=list)
@@ -51,7 +53,7 @@ class ModelNetwork:
             self.up.remove(str(uplink))
 
     def link(self, name: str) -> LinkState:
-        return LinkState("52:54:00:00:00:01", self.cables.get(name, True))
+        return LinkState("52:54:00:00:00:01", self.cables.get(name, True), self.most_mtus.get(name, 0))
 
     def bond(self, nics: Sequence[str]) -> BondState:
         return self.state

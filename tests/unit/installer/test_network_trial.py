@@ -117,6 +117,13 @@ def test_name_servers() -> None:
     assert tried(ModelNetwork(), management(dns=["2001:db8::53"]))["DNS"].result is Result.PASS
 
 
+def test_an_mtu() -> None:
+    network = ModelNetwork(most_mtus={"enp1s0": 4078})
+    assert refusal(network, management(mtu=9000)).endswith("enp1s0 takes no MTU above 4078, and 9000 is wanted")
+    assert tried(network, management(mtu=4078))["MTU"].message == "enp1s0 takes 4078"
+    assert tried(ModelNetwork(), management(mtu=9000))["MTU"].result is Result.WARN, "the driver does not tell"
+
+
 def test_bonds() -> None:
     names = "the bond of enp1s0, enp2s0"
     network = ModelNetwork(leases={names: [lease()]}, state=BondState("02:00:00:00:00:0a", ("enp1s0", "enp2s0")))
@@ -124,7 +131,10 @@ def test_bonds() -> None:
     network.state = BondState("02:00:00:00:00:0a", ("enp1s0",), ("enp2s0",))
     assert tried(network, management(bond=BOND))["LACP"].result is Result.WARN
     network.state = BondState("", (), ("enp1s0", "enp2s0"))
-    assert refusal(network, management(bond=BOND)).endswith("no LACP partner answered on enp1s0, enp2s0")
+    alone = {**BOND, "fallback": False}
+    assert refusal(network, management(bond=alone)).endswith("no LACP partner answered on enp1s0, enp2s0")
+    falls_back = tried(network, management(bond=BOND))
+    assert (falls_back["LACP"].result, falls_back["gateway"].result) == (Result.WARN, Result.PASS)
     network.cables = {"enp1s0": True, "enp2s0": False}
     backup = tried(network, management(bond={**BOND, "mode": "active-backup"}))
     assert "LACP" not in backup

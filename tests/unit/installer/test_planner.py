@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from installer.plan import ActionKind, AlreadyApplied, InstallPlan, Outcome, Refused
 from installer.planner import plan_installation
+from installer.show import outcome_text
 from tests.unit.installer.machines import (
     DIGEST,
     HASH,
@@ -61,7 +62,7 @@ def test_an_empty_disk_is_installed_on() -> None:
     assert plan.disk.path == "/dev/sda"
     assert plan.destroys == ()
     assert plan.identity == IDENTITY
-    assert plan.nic == NIC
+    assert plan.nics == (NIC,)
     kinds = [action.kind for action in plan.actions]
     assert kinds[0] is ActionKind.BEGIN
     assert kinds[1] is ActionKind.TABLE
@@ -157,10 +158,29 @@ def test_an_image_that_does_not_fit() -> None:
 def test_nic_by_name_mac_or_link() -> None:
     linked, dark = NIC, NicFacts(name="enp2s0", mac="52:54:00:00:00:02", carrier=False)
     facts = machine(disk(), nics=(dark, linked))
-    assert _plan(facts).nic == linked
-    assert _plan(facts, spec(management={"nic": "52:54:00:00:00:02"})).nic == dark
+    assert _plan(facts).nics == (linked,)
+    assert _plan(facts, spec(management={"nic": "52:54:00:00:00:02"})).nics == (dark,)
     assert _plan(facts, spec(management={"nic": "enp2s0"})).reservations
     assert "enp9s0" in _reasons(plan_installation(facts, request(spec(management={"nic": "enp9s0"}))))
+
+
+def test_the_cards_of_a_bond_must_all_be_there() -> None:
+    dark = NicFacts(name="enp2s0", mac="52:54:00:00:00:02", carrier=False)
+    other = NicFacts(name="enp3s0", mac="52:54:00:00:00:03", carrier=True)
+    facts = machine(disk(), nics=(NIC, dark, other))
+    plan = _plan(facts, spec(management={"bond": {"name": "bond7", "nics": ["52:54:00:00:00:02", "enp1s0"]}}))
+    assert (plan.nics, plan.bond) == ((dark, NIC), "bond7")
+    assert plan.as_json()["management_bond"] == {
+        "name": "bond7",
+        "nics": [{"name": nic.name, "mac": nic.mac, "neighbour": None} for nic in (dark, NIC)],
+    }
+    assert "enp2s0 (52:54:00:00:00:02) has no link" in " ".join(plan.reservations)
+    assert "Network: bond7 of enp2s0 (52:54:00:00:00:02) and enp1s0" in outcome_text(plan)
+    gone = spec(management={"bond": {"nics": ["enp1s0", "enp9s0", "52:54:00:00:00:09"]}})
+    reasons = _reasons(plan_installation(facts, request(gone)))
+    assert "no network card is enp9s0, no network card is 52:54:00:00:00:09; this machine has" in reasons
+    for words in ("01, link): taken", "02, no link): not named by the bond", "03, link): not named by the bond"):
+        assert words in reasons
 
 
 def test_nic_is_never_guessed() -> None:

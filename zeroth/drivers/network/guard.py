@@ -29,7 +29,7 @@ from zeroth.drivers.network.model import (
     to_json,
 )
 from zeroth.drivers.network.planner import desired_state, management_link, plan
-from zeroth.drivers.network.select import choose_nic
+from zeroth.drivers.network.select import choose_nics
 from zeroth.errors import ExitCode, UserError
 from zeroth.spec.model import ManagementNetwork, StaticAddress
 from zeroth.system.files import atomic_write
@@ -66,12 +66,12 @@ class Wait:
 class Outcome:
     """The management network as it is now.
 
-    :ivar nic: the card that carries it.
+    :ivar nics: the card that carries it, or those of its bond, in the answer's order.
     :ivar link: the link that has the address, and that address.
     :ivar actions: what was done; empty when nothing had to be.
     """
 
-    nic: Link
+    nics: tuple[Link, ...]
     link: Link
     address: IPv4Interface
     actions: tuple[Action, ...] = ()
@@ -93,12 +93,12 @@ def reconcile(
     """
     observed = machine.observe()
     observed = _with_carriers(machine, observed, management, wait)
-    nic = choose_nic(observed, management)
-    wanted = desired_state(management, nic)
+    nics = choose_nics(observed, management)
+    wanted = desired_state(management, nics)
     saved = _saved(undo_file) or observed.ours()
     actions = plan(observed, wanted)
     if not actions and not undo_file.exists():
-        return Outcome(nic, *wait_for_address(machine, management, wait))
+        return Outcome(nics, *wait_for_address(machine, management, wait))
     atomic_write(undo_file, to_json(saved), mode=0o600)
     try:
         for action in actions:
@@ -111,7 +111,7 @@ def reconcile(
         # Stopped from outside (killed, power cut): the saved state stays, and the next try goes on from here.
         raise
     undo_file.unlink()
-    return Outcome(nic, link, address, actions)
+    return Outcome(nics, link, address, actions)
 
 
 def describe(action: Action) -> str:
@@ -138,10 +138,10 @@ def _port_name(change: object) -> str:
 def _with_carriers(machine: NetworkDoor, observed: Observed, management: ManagementNetwork, wait: Wait) -> Observed:
     """When the link decides which NIC is meant, all cards must be up to tell whether they have one."""
     down = [link.name for link in observed.links if link.physical and not link.carrier]
-    if management.nic is not None or not down:
+    if management.nic is not None or management.bond is not None or not down:
         return observed
     try:
-        choose_nic(observed, management)
+        choose_nics(observed, management)
     except UserError:
         pass
     else:
@@ -201,11 +201,16 @@ def _no_address(observed: Observed, management: ManagementNetwork, seconds: floa
     bridge = observed.bridge(management.bridge)
     seen = []
     for port in bridge.ports if bridge else ():
-        nic = observed.link(port.name)
         if port.error:
             seen.append(f"the switch says of {port.name}: {port.error}")
-        elif nic is not None and nic.physical:
-            seen.append(f"{nic.name} ({nic.mac}) has {'a link' if nic.carrier else 'NO link: check the cable'}")
+        cards = () if port.error else tuple(filter(None, map(observed.link, port.interfaces)))
+        seen += [
+            f"{nic.name} ({nic.mac}) has {'a link' if nic.carrier else 'NO link: check the cable'}"
+            for nic in cards
+            if nic.physical
+        ]
+        if port.bond and port.bond.lacp:
+            seen.append(f"{port.name} speaks LACP with the switch: ovs-appctl lacp/show {port.name}")
     if link is None:
         seen.append(f"{name} does not exist")
     else:

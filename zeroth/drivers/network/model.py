@@ -8,7 +8,7 @@ other.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Literal
 
@@ -19,6 +19,7 @@ __all__ = [
     "AddBridge",
     "AddPort",
     "Address",
+    "Bonding",
     "Bridge",
     "ChangeSwitch",
     "Link",
@@ -96,13 +97,34 @@ class Link:
 
 
 @dataclass(frozen=True)
+class Bonding:
+    """How several interfaces are one port, in Open vSwitch's words (ovs-vswitchd.conf.db(5), table Port).
+
+    :ivar members: the interfaces, sorted: the switch knows no order.
+    :ivar mode: ``bond_mode``.
+    :ivar lacp: ``active``, or None for a bond that the other side need not know of.
+    :ivar updelay: ms for which a link must have been up again before it is used, where another one is in use.
+    :ivar options: those keys of ``other_config`` that are ours, with their values, sorted.
+    """
+
+    members: tuple[str, ...]
+    mode: str
+    lacp: str | None = None
+    updelay: int = 0
+    options: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass(frozen=True)
 class Port:
-    """A port of a bridge with one interface (bonds have several, and are not ours).
+    """A port of a bridge, with one interface of its own name, or with several as a bond.
 
     :ivar type: Open vSwitch's interface type; empty is a device of the system.
     :ivar tag: access VLAN; None carries all VLANs.
     :ivar fake_bridge: the port counts as a bridge of its own for that VLAN, to which guests can be attached by name.
     :ivar mac: pinned address of an internal port.
+    :ivar mtu: what its interfaces are set to; None leaves it to the switch, which gives internal ones the lowest of
+        the bridge.
+    :ivar bond: None for a port with one interface.
     :ivar error: what the switch daemon says is wrong with it; only observed.
     """
 
@@ -113,6 +135,13 @@ class Port:
     fake_bridge: bool = False
     role: Role = Role.NONE
     error: str = field(default="", compare=False)
+    mtu: int | None = None
+    bond: Bonding | None = None
+
+    @property
+    def interfaces(self) -> tuple[str, ...]:
+        """The names of its interfaces."""
+        return self.bond.members if self.bond else (self.name,)
 
 
 @dataclass(frozen=True)
@@ -120,12 +149,14 @@ class Bridge:
     """A bridge of Open vSwitch; its local port, named like the bridge, is not listed.
 
     :ivar hwaddr: the pinned MAC address (``other_config:hwaddr``).
+    :ivar mtu: of its local port, as :attr:`Port.mtu`.
     """
 
     name: str
     hwaddr: str | None = None
     role: Role = Role.NONE
     ports: tuple[Port, ...] = ()
+    mtu: int | None = None
 
     def port(self, name: str) -> Port | None:
         """The port of that name, if there is one."""
@@ -164,15 +195,15 @@ class Observed:
         """The bridge of that name, if there is one."""
         return next((bridge for bridge in self.bridges if bridge.name == name), None)
 
-    def bridge_of(self, port: str) -> Bridge | None:
-        """The bridge that has the port."""
-        return next((bridge for bridge in self.bridges if bridge.port(port)), None)
+    def bridge_of(self, interface: str) -> Bridge | None:
+        """The bridge that has the interface in one of its ports."""
+        return next((bridge for bridge in self.bridges for port in bridge.ports if interface in port.interfaces), None)
 
     def ours(self) -> State:
         """The part that is ours to change: what a change must save so that it can be taken back."""
         return State(
             bridges=tuple(
-                Bridge(bridge.name, bridge.hwaddr, bridge.role, tuple(port for port in bridge.ports if port.role))
+                replace(bridge, ports=tuple(port for port in bridge.ports if port.role))
                 for bridge in self.bridges
                 if bridge.role
             ),
@@ -204,15 +235,17 @@ class AddBridge:
     bridge: str
     hwaddr: str | None
     role: Role
+    mtu: int | None = None
     do: Literal["add-bridge"] = "add-bridge"
 
 
 @dataclass(frozen=True)
 class SetBridge:
-    """Pin a bridge's MAC address, or take the pin away."""
+    """Pin a bridge's MAC address and MTU, or take the pin away."""
 
     bridge: str
     hwaddr: str | None
+    mtu: int | None = None
     do: Literal["set-bridge"] = "set-bridge"
 
 
@@ -235,7 +268,7 @@ class AddPort:
 
 @dataclass(frozen=True)
 class SetPort:
-    """Give a port its tag, MAC address and role."""
+    """Give a port its tag, MAC address, MTU and role, and a bond its settings; its interfaces stay."""
 
     bridge: str
     port: Port

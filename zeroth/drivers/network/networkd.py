@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import socket
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from ipaddress import ip_address
 from pathlib import Path
 from typing import Any
@@ -35,18 +35,22 @@ MANAGEMENT_FILE = "10-zeroth-management.network"
 _NO_ADDRESS = "[Network]\nDHCP=no\nLinkLocalAddressing=no\nIPv6AcceptRA=no\nLLMNR=no\n"
 
 
-def networkd_files(management: ManagementNetwork, nic: Link, address_on: str) -> Mapping[str, str]:
+def networkd_files(management: ManagementNetwork, nics: Sequence[Link], address_on: str) -> Mapping[str, str]:
     """The files for a management network, by name.
 
+    :param nics: the cards that carry it.
     :param address_on: the link that gets the address.
     """
+    names = " ".join(nic.name for nic in nics)
     files = {
-        LINK_FILE: HEADER + f"[Match]\n{_match_card(nic)}\n[Link]\nName={nic.name}\n",
         # KeepMaster: the datapath is the NIC's master, and networkd would try to free it.
         UPLINK_FILE: HEADER
-        + f"[Match]\nName={nic.name}\n\n[Link]\nRequiredForOnline=no\n\n{_NO_ADDRESS}KeepMaster=yes\nLLDP=yes\n",
+        + f"[Match]\nName={names}\n\n[Link]\nRequiredForOnline=no\n\n{_NO_ADDRESS}KeepMaster=yes\nLLDP=yes\n",
         MANAGEMENT_FILE: HEADER + f"[Match]\nName={address_on}\n\n{_addressing(management)}",
     }
+    for number, nic in enumerate(nics, 1):
+        name = LINK_FILE if number == 1 else LINK_FILE.replace(".link", f"-{number}.link")
+        files[name] = HEADER + f"[Match]\n{_match_card(nic)}\n[Link]\nName={nic.name}\n"
     if address_on != management.bridge:
         files[BRIDGE_FILE] = (
             HEADER + f"[Match]\nName={management.bridge}\n\n[Link]\nRequiredForOnline=no\n\n{_NO_ADDRESS}"
@@ -120,6 +124,8 @@ def _addressing(management: ManagementNetwork) -> str:
     else:
         lines.append("DHCP=ipv4")
     lines += [f"DNS={server}" for server in management.dns]
+    if management.search:
+        lines.append(f"Domains={' '.join(management.search)}")
     if not isinstance(address, StaticAddress):
         # The client identifier is the MAC address, which is pinned: the lease stays the same from install to install,
         # and reservations by MAC address work. Name servers that the answer gives go before those of DHCP.

@@ -22,6 +22,7 @@ import ovs.stream
 from zeroth.drivers.network.model import (
     AddBridge,
     AddPort,
+    Bonding,
     Bridge,
     Port,
     RemoveBridge,
@@ -40,9 +41,11 @@ _ROLE_KEY = "zeroth"
 _COLUMNS = {
     "Open_vSwitch": ["bridges", "next_cfg", "cur_cfg"],
     "Bridge": ["name", "ports", "other_config", "external_ids", "fail_mode"],
-    "Port": ["name", "interfaces", "tag", "fake_bridge", "external_ids"],
-    "Interface": ["name", "type", "mac", "error"],
-}
+    "Port": ["name", "interfaces", "tag", "fake_bridge", "external_ids", "bond_mode", "lacp", "bond_updelay",
+             "other_config"],
+    "Interface": ["name", "type", "mac", "mtu_request", "error"],
+}  # fmt: skip
+_BOND_OPTIONS = ("lacp-fallback-ab", "lacp-time")
 
 
 class Ovsdb:
@@ -177,6 +180,7 @@ class _Editor:
                 row = self._bridges[change.bridge]
                 row.verify("other_config")
                 _set_key(row, "other_config", "hwaddr", change.hwaddr)
+                self._set_local_mtu(row, change.mtu)
             case RemoveBridge():
                 row = self._bridges.pop(change.bridge)
                 self.root.verify("bridges")
@@ -204,7 +208,7 @@ class _Editor:
             row.ports = []
             self._bridges[change.bridge] = row
             self._new.add(change.bridge)
-            self._add_port(row, Port(change.bridge, type="internal"))
+            self._add_port(row, Port(change.bridge, type="internal", mtu=change.mtu))
             self.root.verify("bridges")
             self.root.addvalue("bridges", row)
             row.other_config = {"hwaddr": change.hwaddr} if change.hwaddr else {}
@@ -213,15 +217,24 @@ class _Editor:
             row.verify("other_config")
             _set_key(row, "other_config", "hwaddr", change.hwaddr)
             _set_key(row, "external_ids", _ROLE_KEY, change.role.value)
+            self._set_local_mtu(row, change.mtu)
+
+    def _set_local_mtu(self, bridge: Any, mtu: int | None) -> None:
+        for interface in self._find_port(bridge.name, bridge.name).interfaces:
+            _assign(interface, "mtu_request", [] if mtu is None else [mtu])
 
     def _add_port(self, bridge: Any, port: Port) -> None:
-        interface = self._transaction.insert(self._idl.tables["Interface"])
-        interface.name = port.name
-        interface.type = port.type
+        interfaces = []
+        for name in port.interfaces:
+            interface = self._transaction.insert(self._idl.tables["Interface"])
+            interface.name = name
+            interface.type = port.type
+            interfaces.append(interface)
         row = self._transaction.insert(self._idl.tables["Port"])
         row.name = port.name
-        row.interfaces = [interface]
+        row.interfaces = interfaces
         row.external_ids = {}
+        row.other_config = {}
         _write_port(row, port, new=True)
         if bridge.name in self._new:
             bridge.ports = [*bridge.ports, row]
@@ -236,7 +249,16 @@ class _Editor:
 def _write_port(row: Any, port: Port, *, new: bool = False) -> None:
     _assign(row, "tag", [] if port.tag is None else [port.tag])
     row.fake_bridge = port.fake_bridge
-    _assign(row.interfaces[0], "mac", [] if port.mac is None else [port.mac])
+    for interface in row.interfaces:
+        _assign(interface, "mac", [] if port.mac is None else [port.mac])
+        _assign(interface, "mtu_request", [] if port.mtu is None else [port.mtu])
+    if port.bond:
+        _assign(row, "bond_mode", [port.bond.mode])
+        _assign(row, "lacp", [port.bond.lacp] if port.bond.lacp else [])
+        row.bond_updelay = port.bond.updelay
+        options = dict(port.bond.options)
+        for key in _BOND_OPTIONS:
+            _set_key(row, "other_config", key, options.get(key))
     if new:
         row.external_ids = {_ROLE_KEY: port.role.value} if port.role else {}
     else:
@@ -270,6 +292,7 @@ def _bridge(row: Any) -> Bridge:
         hwaddr=row.other_config.get("hwaddr"),
         role=_role(row.external_ids),
         ports=tuple(sorted(ports, key=lambda port: port.name)),
+        mtu=next((_mtu(port) for port in row.ports if port.name == row.name), None),
     )
 
 
@@ -282,8 +305,26 @@ def _port(row: Any) -> Port:
         mac=interface.mac[0] if interface.mac else None,
         fake_bridge=row.fake_bridge,
         role=_role(row.external_ids),
-        error=" ".join(interface.error),
+        error=" ".join(error for interface in row.interfaces for error in interface.error),
+        mtu=_mtu(row),
+        bond=_bonding(row) if len(row.interfaces) > 1 else None,
     )
+
+
+def _bonding(row: Any) -> Bonding:
+    return Bonding(
+        members=tuple(sorted(interface.name for interface in row.interfaces)),
+        mode=row.bond_mode[0] if row.bond_mode else "",
+        lacp=row.lacp[0] if row.lacp else None,
+        updelay=row.bond_updelay,
+        options=tuple((key, row.other_config[key]) for key in _BOND_OPTIONS if key in row.other_config),
+    )
+
+
+def _mtu(port: Any) -> int | None:
+    requested = {tuple(interface.mtu_request) for interface in port.interfaces}
+    one = requested.pop() if len(requested) == 1 else ()
+    return one[0] if one else None
 
 
 def _role(external_ids: Mapping[str, str]) -> Role:

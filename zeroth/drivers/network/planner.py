@@ -6,10 +6,13 @@ not look yet), then the switch in one transaction, then networkd is told.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from zeroth.drivers.network.model import (
     Action,
     AddBridge,
     AddPort,
+    Bonding,
     Bridge,
     ChangeSwitch,
     Link,
@@ -28,9 +31,13 @@ from zeroth.drivers.network.model import (
 )
 from zeroth.drivers.network.networkd import BRIDGE_FILE, MANAGEMENT_FILE, UPLINK_FILE, networkd_files
 from zeroth.errors import ExitCode, UserError
-from zeroth.spec.model import ManagementNetwork
+from zeroth.spec.model import BondMode, BondSpec, Hashing, ManagementNetwork
 
 __all__ = ["VLAN_PORT", "desired_state", "management_link", "plan"]
+
+# A switch port that came up may stay blocked for 30 s by spanning tree: until then the other card serves better. Where
+# no card is in use Open vSwitch takes the first one at once; LACP itself tells when a port is ready.
+_UPDELAY = 31000
 
 VLAN_PORT = "mgmt0"
 """The internal port that carries the address when the management traffic is tagged."""
@@ -41,15 +48,32 @@ def management_link(management: ManagementNetwork) -> str:
     return management.bridge if management.vlan is None else VLAN_PORT
 
 
-def desired_state(management: ManagementNetwork, nic: Link) -> State:
-    """The switch and the files that make this management network on this NIC."""
-    mac = nic.permanent_mac or nic.mac
-    ports = [Port(nic.name, role=Role.UPLINK)]
+def desired_state(management: ManagementNetwork, nics: Sequence[Link]) -> State:
+    """The switch and the files that make this management network.
+
+    :param nics: the card that carries it, or those of its bond, whose first one gives the host its MAC address.
+    """
+    mac, mtu = nics[0].permanent_mac or nics[0].mac, management.mtu
+    name, bond = nics[0].name, None
+    if management.bond:
+        name, bond = management.bond.name, _bonding(management.bond, nics)
+    ports = [Port(name, role=Role.UPLINK, mtu=mtu, bond=bond)]
     if management.vlan is not None:
-        port = Port(VLAN_PORT, "internal", management.vlan, mac, fake_bridge=True, role=Role.MANAGEMENT)
-        ports.append(port)
-    bridge = Bridge(management.bridge, hwaddr=mac, role=Role.MANAGEMENT, ports=tuple(ports))
-    return State((bridge,), networkd_files(management, nic, management_link(management)))
+        tag = management.vlan
+        ports.append(Port(VLAN_PORT, "internal", tag, mac, fake_bridge=True, role=Role.MANAGEMENT, mtu=mtu))
+    # Each internal port is told its MTU: the switch would lower it to that of the first guest's interface.
+    bridge = Bridge(management.bridge, hwaddr=mac, role=Role.MANAGEMENT, ports=tuple(ports), mtu=mtu)
+    return State((bridge,), networkd_files(management, nics, management_link(management)))
+
+
+def _bonding(bond: BondSpec, nics: Sequence[Link]) -> Bonding:
+    """Open vSwitch's words for a bond: ovs-vswitchd.conf.db(5), "Bonding Configuration"."""
+    members = tuple(sorted(nic.name for nic in nics))
+    if bond.mode is not BondMode.LACP:
+        return Bonding(members, bond.mode.value, updelay=_UPDELAY)
+    mode = {Hashing.TCPUDP_PORTS: "balance-tcp", Hashing.SRC_MAC: "balance-slb"}[bond.hashing]
+    fallback = "true" if bond.fallback else "false"
+    return Bonding(members, mode, "active", 0, (("lacp-fallback-ab", fallback), ("lacp-time", bond.lacp_rate.value)))
 
 
 def plan(observed: Observed, wanted: State) -> tuple[Action, ...]:
@@ -75,12 +99,12 @@ def plan(observed: Observed, wanted: State) -> tuple[Action, ...]:
 
 def _check(observed: Observed, wanted: State) -> None:
     for bridge in wanted.bridges:
-        for port in bridge.ports:
-            holder = observed.bridge_of(port.name)
+        for name in (name for port in bridge.ports for name in port.interfaces):
+            holder = observed.bridge_of(name)
             if holder is not None and not holder.role and holder.name != bridge.name:
                 raise UserError(
-                    f"{port.name} already belongs to the Open vSwitch bridge {holder.name}, which zeroth did not make",
-                    f"Remove it from there (ovs-vsctl del-port {holder.name} {port.name}) or choose another card.",
+                    f"{name} already belongs to the Open vSwitch bridge {holder.name}, which zeroth did not make",
+                    f"Remove it from there (ovs-vsctl del-port {holder.name} {name}) or choose another card.",
                     code=ExitCode.MACHINE,
                 )
         link = observed.link(bridge.name)
@@ -109,7 +133,7 @@ def _port_removals(old: Bridge | None, new: Bridge) -> list[SwitchChange]:
     gone: list[SwitchChange] = []
     for port in old.ports if old else ():
         stays = new.port(port.name)
-        if (port.role and stays is None) or (stays is not None and stays.type != port.type):
+        if (port.role and stays is None) or (stays is not None and not _alike(port, stays)):
             gone.append(RemovePort(new.name, port.name))
     return gone
 
@@ -118,16 +142,21 @@ def _bridge_changes(old: Bridge | None, new: Bridge) -> list[SwitchChange]:
     changes: list[SwitchChange] = []
     if old is None or not old.role:
         # A bridge of that name which has no role (somebody made it by hand) becomes ours; its ports stay.
-        changes.append(AddBridge(new.name, new.hwaddr, new.role))
-    elif old.hwaddr != new.hwaddr:
-        changes.append(SetBridge(new.name, new.hwaddr))
+        changes.append(AddBridge(new.name, new.hwaddr, new.role, new.mtu))
+    elif (old.hwaddr, old.mtu) != (new.hwaddr, new.mtu):
+        changes.append(SetBridge(new.name, new.hwaddr, new.mtu))
     for port in new.ports:
         before = old.port(port.name) if old else None
-        if before is None or before.type != port.type:
+        if before is None or not _alike(before, port):
             changes.append(AddPort(new.name, port))
         elif before != port:
             changes.append(SetPort(new.name, port))
     return changes
+
+
+def _alike(old: Port, new: Port) -> bool:
+    """Whether the one becomes the other by its settings, without being made anew."""
+    return (old.type, old.interfaces) == (new.type, new.interfaces)
 
 
 def _links_to_reload(observed: Observed, wanted: State) -> tuple[str, ...]:
@@ -135,7 +164,8 @@ def _links_to_reload(observed: Observed, wanted: State) -> tuple[str, ...]:
     links = []
     for bridge in wanted.bridges:
         tagged = [port.name for port in bridge.ports if port.role is Role.MANAGEMENT]
-        expected = {port.name: UPLINK_FILE for port in bridge.ports if port.role is Role.UPLINK}
+        uplinks = [name for port in bridge.ports if port.role is Role.UPLINK for name in port.interfaces]
+        expected = dict.fromkeys(uplinks, UPLINK_FILE)
         expected[bridge.name] = BRIDGE_FILE if tagged else MANAGEMENT_FILE
         expected.update(dict.fromkeys(tagged, MANAGEMENT_FILE))
         for name, file in expected.items():

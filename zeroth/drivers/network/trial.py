@@ -58,10 +58,12 @@ class LinkState:
     """A device as the kernel has it.
 
     :ivar carrier: it is up and has a link.
+    :ivar most_mtu: the largest MTU that it takes; 0 where the driver does not tell.
     """
 
     mac: str
     carrier: bool
+    most_mtu: int = 0
 
 
 @dataclass(frozen=True)
@@ -106,7 +108,8 @@ def link_state(name: str, patience: float = 10.0) -> LinkState:
     while True:
         shown = _shown(name)
         # LOWER_UP is the driver's word for a carrier.
-        state = LinkState(str(shown.get("address", "")), "LOWER_UP" in shown.get("flags", []))
+        carrier = "LOWER_UP" in shown.get("flags", [])
+        state = LinkState(str(shown.get("address", "")), carrier, int(shown.get("max_mtu", 0)))
         if state.carrier or time.monotonic() >= end:
             return state
         time.sleep(0.25)

@@ -79,6 +79,8 @@ def _names(spec: HostSpec) -> Iterator[Conflict]:
     yield from _twice(("storage",), [sr.name for sr in spec.storage], "two storage repositories are called {}")
     yield from _twice(("sriov",), [policy.nic for policy in spec.sriov], "two policies are for the NIC {}")
     bridges = [spec.management.bridge]
+    if spec.management.bond and spec.management.bond.name in bridges:
+        yield Conflict(("management", "bridge"), f"the bridge and its bond are both called {bridges[0]}")
     for index, network in enumerate(spec.networks):
         if network.bridge in bridges:
             yield Conflict(("networks", index, "bridge"), f"two networks have the bridge {network.bridge}")
