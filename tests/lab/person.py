@@ -14,7 +14,7 @@ from tests.lab.host import Host
 from tests.lab.install import FAILED, FINISHED, INSTALL_SECONDS, installer_machine, new_target
 from tests.lab.keys import test_key
 from tests.lab.machine import Firmware
-from tests.lab.paths import CACHE, ROOT
+from tests.lab.paths import CACHE, RESULTS, ROOT
 from tests.lab.runner import Lane
 from tests.lab.stage import Stage
 from tests.lab.terminal import watch
@@ -63,10 +63,19 @@ def take_pictures(console: Console) -> list[Path]:
             for name, picture in (("boot-menu", menu), ("installer", installer), ("console", console_screen)):
                 kept.append(PICTURES / f"{name}.png")
                 atomic_write(kept[-1], picture.read_bytes())
-            return kept
+            return [*kept, *_screens()]
     finally:
         stage.end()
         stage.clear()
+
+
+def _screens() -> list[Path]:
+    """What the scenario ``screens`` kept, when it was run: pictures of every page of an installation by hand."""
+    kept = []
+    for source in sorted((RESULTS / "screens").glob("*.svg")):
+        kept.append(PICTURES / f"screen-{source.name}")
+        atomic_write(kept[-1], source.read_bytes())
+    return kept
 
 
 def _last_screen(host: Host, until: str, never: str) -> Path:
