@@ -222,7 +222,7 @@ class Session:
         if isinstance(outcome, AlreadyApplied):
             when = outcome.time[:10]
             reason = f"this answer was applied to this machine on {when} ({outcome.disk.path})"
-            return Report(Ended.NOTHING_TO_DO, reason)
+            return Report(Ended.NOTHING_TO_DO, reason, reservations=tuple(told))
         if isinstance(outcome, Refused):
             # Each was shown with its hint.
             reason = "; ".join(_one_line(problem.message) for problem in outcome.problems)

@@ -36,7 +36,7 @@ _PLACE = re.compile(r"\x1b\[(\d+);(\d+)H")
 _ANSWER = re.compile(rb"\x1b\[(\d+);(\d+)R")
 _PATIENCE = 1.0  # seconds that a terminal has to say how large it is
 _POLL = 0.1
-_SETTLING = 2.0  # seconds at most, for a key
+_SETTLING = 15.0  # seconds at most, for a key: a new page takes an emulated processor that long
 _QUIET, _TICK = 3, 0.005
 
 

@@ -167,10 +167,7 @@ class Rows(Widget, can_focus=True):
         """Move the cursor; past an end it leaves the list."""
         target = self.cursor + by
         if abs(by) == 1 and not 0 <= target < len(self.rows):
-            if by > 0:
-                self.screen.focus_next()
-            else:
-                self.screen.focus_previous()
+            _leave(self, by)
             return
         self.cursor = max(0, min(len(self.rows) - 1, target))
         self.refresh()
@@ -231,10 +228,7 @@ class Reader(Widget, can_focus=True):
         """Move by lines; past an end the focus goes on."""
         target = max(0, min(self._last, self._top + by))
         if target == self._top and abs(by) == 1:
-            if by > 0:
-                self.screen.focus_next()
-            else:
-                self.screen.focus_previous()
+            _leave(self, by)
         self._top = target
         self.refresh()
 
@@ -265,3 +259,11 @@ class Reader(Widget, can_focus=True):
         elif self.has_focus:
             text.append("-- all of it is shown --", "reverse")
         return text
+
+
+def _leave(widget: Widget, by: int) -> None:
+    """To the next or the last widget: the arrows go on from one that has no more."""
+    if by > 0:
+        widget.screen.focus_next()
+    else:
+        widget.screen.focus_previous()

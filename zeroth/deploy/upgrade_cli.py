@@ -146,9 +146,10 @@ def _alone() -> Iterator[None]:
     _LOCK.parent.mkdir(parents=True, exist_ok=True)
     handle = os.open(_LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise UserError("another upgrade is under way", "Wait for it.", code=ExitCode.MACHINE) from None
         yield
-    except BlockingIOError:
-        raise UserError("another upgrade is under way", "Wait for it.", code=ExitCode.MACHINE) from None
     finally:
         os.close(handle)
