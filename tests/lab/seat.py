@@ -15,7 +15,7 @@ _KEYS = {
     "enter": "\r", "tab": "\t", "space": " ", "escape": "\x1b", "next": "\x0e", "leave": "\x03",
     "up": "\x1b[A", "down": "\x1b[B", "right": "\x1b[C", "left": "\x1b[D", "pageup": "\x1b[5~", "pagedown": "\x1b[6~",
 }  # fmt: skip
-_REST, _TRIES = 1.5, 4  # seconds, times
+_REST, _TRIES = 1.0, 6  # seconds, times
 _PATIENCE = 90.0  # seconds for a page: an emulated processor draws slowly
 
 
@@ -43,25 +43,31 @@ class Seat:
         self.wait(words)
 
     def press(self, *keys: str) -> None:
-        """Press keys, one after the other."""
+        """Press keys, and look what each does before the next."""
         for key in keys:
             self._host.serial.type(_KEYS[key].encode())
-            time.sleep(0.3)
+            self._look()
 
     def type(self, text: str) -> None:
-        """Type a text, and see it on the screen where it is no password."""
+        """Type a text, and look until the screen has it."""
         self._host.serial.send(text)
+        self._look()
 
     def picture(self, name: str) -> None:
         """Keep what is on the screen, as SVG and as text, when it has come to rest (a clock never does)."""
+        self._look()
+        shown = self.glass.text()
+        atomic_write(self._pictures / f"{name}.svg", self.glass.picture(f"zeroth: {name}"))
+        atomic_write(self._pictures / f"{name}.txt", shown + "\n")
+
+    def _look(self) -> None:
+        """Until what is shown has come to rest; a clock never does."""
         shown = self.glass.text()
         for _ in range(_TRIES):
             time.sleep(_REST)
             before, shown = shown, self.glass.text()
             if shown == before:
                 break
-        atomic_write(self._pictures / f"{name}.svg", self.glass.picture(f"zeroth: {name}"))
-        atomic_write(self._pictures / f"{name}.txt", shown + "\n")
 
     @property
     def _ended(self) -> bool:
