@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 import traceback
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TextIO
@@ -19,6 +18,7 @@ from installer.hooks import HOOKS, HookRunner
 from installer.hostkeys import HostKey
 from installer.image import InstallImage, read_image, verify_image
 from installer.links import raise_links
+from installer.logs import keep_log
 from installer.network_trial import LiveNetwork, Network, judge, try_network
 from installer.online import OnlineFetch, go_online, wait_online
 from installer.person import Person
@@ -26,11 +26,10 @@ from installer.plan import AlreadyApplied, InstallPlan, Outcome, Refused
 from installer.planner import PlanRequest, plan_installation
 from installer.preflight import warnings
 from installer.remote import login_for, open_door
-from installer.report import Reporter
+from installer.report import Reporter, told_plan
 from installer.show import WIDTH, show_checks, show_outcome
 from installer.upgrade import HostUpgrade, find_upgrade
-from zeroth.deploy.arrays import opened_part
-from zeroth.deploy.layout import InstallId, Part
+from zeroth.deploy.layout import InstallId
 from zeroth.deploy.upgrade_show import show_upgrade
 from zeroth.errors import ExitCode, UserError
 from zeroth.keys.keyring import trusted_keys
@@ -38,14 +37,13 @@ from zeroth.progress import Step, Stream
 from zeroth.redaction import RedactedSink, Redactor
 from zeroth.sinks import PlainSink, log_file
 from zeroth.spec.answer import AnswerText
-from zeroth.spec.arguments import NETWORK_TRY, asks_at_screen, network_try_wanted, ssh_wanted
+from zeroth.spec.arguments import NETWORK_TRY, PLAN, asks_at_screen, network_try_wanted, plan_wanted, ssh_wanted
 from zeroth.spec.embedded import Embedded, embedded_in
 from zeroth.spec.load import load_answer
 from zeroth.spec.model import EndAction, HostSpec, NotifySpec, OnFailure, RootLogin, RunMode, Stage
 from zeroth.spec.secrets import secret_values
 from zeroth.spec.sources import ANSWER_LABEL, MEDIUM, find_answer
 from zeroth.spec.volumes import LiveVolumes
-from zeroth.system.block import exclusive, mounted
 from zeroth.system.facts import Facts, Machine, NeighbourFacts
 from zeroth.system.live import LiveMachine
 from zeroth.system.lldp import neighbours
@@ -100,6 +98,9 @@ class Report:
         if self.ended is Ended.FAILED:
             return self.failure
         return ExitCode.RESERVATIONS if self.reservations else ExitCode.DONE
+
+
+_PLANNED = Report(Ended.NOTHING_TO_DO, f"the plan was all that was asked for ({PLAN})")
 
 
 @dataclass
@@ -202,23 +203,25 @@ class Session:
         with step.step("Read the answer"):
             self._spec = spec = embedded.with_keys(load_answer(answer))
             self.redact.learn({*secret_values(spec), embedded.token})
-        self._begin_reports(spec, embedded.authorities, stream)
+        plan_only, addresses = plan_wanted(self._command_line())
+        self._begin_reports(told_plan(spec, addresses), embedded.authorities, stream)
         hooks = self._hooks = HookRunner(
             spec, embedded.authorities, self._online, folder=self.hooks, redact=self.redact
         )
         hooks.environment["ZEROTH_LOG"] = str(self.log)
-        told = [*hooks.fetch_all(step), *hooks.run_stage(Stage.PRE, step)]
+        told = [] if plan_only else [*hooks.fetch_all(step), *hooks.run_stage(Stage.PRE, step)]
         with step.step("Look at the machine"):
             self.links()
             image = self.image()
             if spec.mode is RunMode.UPGRADE:
                 upgrade = find_upgrade(self.machine.facts(), spec, image)
         if spec.mode is RunMode.UPGRADE:
-            return replace(self._upgrade(upgrade, step), reservations=tuple(told))
+            return replace(self._upgrade(upgrade, step, plan_only=plan_only), reservations=tuple(told))
         with step.step("Plan"):
             request = PlanRequest(spec, answer.digest(*embedded.ssh_keys), image, InstallId(uuid4()))
             outcome = self._plan(request)
         self._show(outcome)
+        self._reporter.planned(outcome.as_json())
         if isinstance(outcome, AlreadyApplied):
             when = outcome.time[:10]
             reason = f"this answer was applied to this machine on {when} ({outcome.disk.path})"
@@ -227,6 +230,8 @@ class Session:
             # Each was shown with its hint.
             reason = "; ".join(_one_line(problem.message) for problem in outcome.problems)
             return Report(Ended.FAILED, reason, failure=ExitCode.INPUT)
+        if plan_only:
+            return _PLANNED
         told += self._try_network(outcome, spec, step)
         with step.step("Check the image"):
             verify_image(image)
@@ -280,7 +285,7 @@ class Session:
         self.network()
         wait_online("a hook")
 
-    def _upgrade(self, upgrade: HostUpgrade, step: Step) -> Report:
+    def _upgrade(self, upgrade: HostUpgrade, step: Step, *, plan_only: bool) -> Report:
         """The medium's version goes into the other slot of the host on the disk."""
         with step.step("Check the image"):
             verify_image(upgrade.image)
@@ -288,6 +293,9 @@ class Session:
             if isinstance(plan, str):
                 return Report(Ended.NOTHING_TO_DO, plan)
             self._print(lambda console: show_upgrade(console, plan))
+            self._reporter.planned(plan.as_json())
+            if plan_only:
+                return _PLANNED
             with step.step(f"Upgrade to {plan.header.version}") as writing:
                 upgrade.apply(plan, writing)
         return Report(Ended.FINISHED)
@@ -369,20 +377,11 @@ class Session:
         """Copy the log onto the target's log partition, if this run got as far as to make one."""
         if self._begun is None:
             return
-        disks = [Path(disk.path) for disk in self._begun.disks]
         try:
-            # Locked: udev re-reads the table of a disk that was written to, and the partitions are gone for a moment.
-            with ExitStack() as held:
-                for disk in disks:
-                    held.enter_context(exclusive(disk))
-                log = opened_part(disks, self._begun.identity, Part.LOG, self.places.arrays)
-                folder = held.enter_context(mounted(held.enter_context(log), self.places.mounts / "log"))
-                target = folder / "zeroth" / "install.log"
-                target.parent.mkdir(mode=0o750, exist_ok=True)
-                with target.open("ab") as file:
-                    file.write(self.log.read_bytes())
+            keep_log(self.log, self._begun, self.places)
         except (UserError, OSError) as error:
-            self._say(f"The log could not be kept on {disks[0]}: {_one_line(str(error))}. It is in {self.log}.")
+            where = self._begun.disk.path
+            self._say(f"The log could not be kept on {where}: {_one_line(str(error))}. It is in {self.log}.")
 
 
 def _one_line(text: str) -> str:

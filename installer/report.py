@@ -1,4 +1,4 @@
-"""Telling others how the installation goes: STARTED, each step, and how it ended.
+"""Telling others how the installation goes: STARTED, PLANNED, each step, and how it ended.
 
 Nothing here waits or fails: each place that is told has a courier of its own (:mod:`zeroth.notify.courier`), and what
 could not be delivered is a reservation at the end.
@@ -20,10 +20,10 @@ from zeroth.notify.syslog import SyslogSender, syslog_body
 from zeroth.notify.webhook import webhook_sender
 from zeroth.progress import Event, EventKind
 from zeroth.spec.fetch.found import without_password
-from zeroth.spec.model import HostSpec
+from zeroth.spec.model import HostSpec, Webhook
 from zeroth.system.facts import Facts
 
-__all__ = ["SCHEMA", "Reporter"]
+__all__ = ["SCHEMA", "Reporter", "told_plan"]
 
 SCHEMA = 1
 """Version of the messages' form; a field may be added without a new one."""
@@ -75,6 +75,13 @@ class Reporter:
             "product": f"{facts.dmi.vendor} {facts.dmi.product}".strip(), "macs": [nic.mac for nic in facts.nics],
         }  # fmt: skip
         self._post(self._all, "STARTED", {})
+
+    def planned(self, plan: Mapping[str, object]) -> None:
+        """Say what will be done, or why it is refused, before anything is written.
+
+        :param plan: as ``zeroth plan --json`` prints it.
+        """
+        self._post(self._all, "PLANNED", {"plan": plan})
 
     def learn(self, facts: Facts) -> None:
         """Take newer facts, for the end."""
@@ -149,6 +156,15 @@ class Reporter:
         body = json.dumps(whole, ensure_ascii=False).encode(errors="replace")
         for courier in couriers:
             courier.put(Message(number, kind, body, droppable))
+
+
+def told_plan(spec: HostSpec, addresses: Sequence[str]) -> HostSpec:
+    """The answer, with more addresses that are told how it goes, but not of each step."""
+    if not addresses:
+        return spec
+    more = (Webhook(url=address, progress=False) for address in addresses)
+    notify = spec.notify.model_copy(update={"webhooks": (*spec.notify.webhooks, *more)})
+    return spec.model_copy(update={"notify": notify})
 
 
 def _step(event: Event) -> dict[str, object]:

@@ -14,9 +14,11 @@ __all__ = [
     "ANSWER",
     "HINT",
     "NETWORK_TRY",
+    "PLAN",
     "Wanted",
     "asks_at_screen",
     "network_try_wanted",
+    "plan_wanted",
     "ssh_wanted",
     "wanted_by",
 ]
@@ -26,6 +28,7 @@ _PIN = "zeroth.answer_pin"
 _SIGNED = "zeroth.require_signed"
 _NTP = "zeroth.ntp"
 NETWORK_TRY = "zeroth.network_try"
+PLAN = "zeroth.plan"
 _ASK = "zeroth.ask"
 _SSH, _SSH_KEY, _SSH_PASSWORD = "zeroth.ssh", "zeroth.ssh_key", "zeroth.ssh_password"
 HINT = "Give zeroth.answer=label:NAME/path, =medium:/path, =https://... (or http, tftp, nfs), =dhcp or =dns"
@@ -69,6 +72,18 @@ def network_try_wanted(cmdline: str) -> bool:
     values = _values(cmdline, NETWORK_TRY)
     _check_switch(NETWORK_TRY, values, f"Write {NETWORK_TRY}=no, or leave it out.")
     return not any(value.lower() in _NO for value in values)
+
+
+def plan_wanted(cmdline: str) -> tuple[bool, tuple[str, ...]]:
+    """Whether a plan is all that is wanted, and the addresses that get it.
+
+    :raises UserError: it says neither yes nor no, and is no web address.
+    """
+    values = _values(cmdline, PLAN)
+    addresses = tuple(value for value in values if value.startswith(("https://", "http://")))
+    switches = [value for value in values if value not in addresses]
+    _check_switch(PLAN, switches, f"Write {PLAN} alone, {PLAN}=https://SERVER/PATH to have it sent there, or nothing.")
+    return bool(addresses) or any(value.lower() in _YES for value in switches), addresses
 
 
 def _values(cmdline: str, name: str) -> list[str]:

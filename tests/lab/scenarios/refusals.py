@@ -18,7 +18,7 @@ from tests.lab.install import (
     start_installer,
 )
 from tests.lab.machine import Firmware, Machine
-from tests.lab.medium import damaged
+from tests.lab.medium import damaged, embedded
 from tests.lab.scenario import scenario
 from tests.lab.stage import Stage, expect
 from tests.lab.tools import tools
@@ -47,6 +47,21 @@ def wrong_disk(stage: Stage) -> None:
     target = new_target(stage, Firmware.BIOS)
     files = answer(disk={"select": "serial=somewhere-else", "wipe": True})
     refused(stage, installer_machine(stage, target, files), "somewhere-else")
+
+
+@scenario(minutes=3)
+def plan_only(stage: Stage) -> None:
+    """With zeroth.plan the installer shows what it would destroy, and writes nothing."""
+    target = new_target(stage, Firmware.BIOS)
+    disks.fat_data(target.disk.path, "letters.txt", b"Dear all,\n")
+    before = disks.digest(target.disk.path)
+    medium = embedded(stage.folder / "plan.iso", "--args", "zeroth.plan")
+    host = start_installer(stage, installer_machine(stage, target, medium=medium), "plan")
+    stage.log(host.wait_for(NOTHING, INSTALL_SECONDS, never=f"{FAILED}|{FINISHED}"))
+    host.wait_stopped(180)
+    for words in ("WILL BE DESTROYED", "Write the partition table"):
+        expect(words in host.serial.text(), f"the plan on the console does not say {words!r}")
+    expect(disks.digest(target.disk.path) == before, "the disk is not what it was")
 
 
 @scenario(minutes=3)

@@ -86,7 +86,7 @@ def _check_order(server: Receiver, last: str) -> list[dict[str, Any]]:
     assert [it["number"] for it in sent] == sorted({it["number"] for it in sent})
     assert sent[0]["event"] == "STARTED"
     assert sent[-1]["event"] == last
-    assert {it["event"] for it in sent[1:-1]} <= {"STEP"}
+    assert {it["event"] for it in sent[1:-1]} <= {"PLANNED", "STEP"}
     assert {(it["hostname"], it["machine"]["uuid"], it["schema"]) for it in sent} == {("host1", MACHINE, 1)}
     assert sent[0]["machine"]["macs"] == [NIC.mac]
     for post in server.tried:
@@ -106,10 +106,11 @@ def test_a_whole_installation(tmp_path: Path, image: InstallImage, credentials: 
         assert (report.ended, report.code, report.reservations) == (Ended.FINISHED, ExitCode.DONE, ())
         sent = _check_order(server, "SUCCEEDED")
         assert len(server.tried) == len(server.taken) + 3
-        assert brief.events == ["STARTED", "SUCCEEDED"]
-        percents = [it["step"]["percent"] for it in sent[1:-1] if "percent" in it["step"]]
+        assert brief.events == ["STARTED", "PLANNED", "SUCCEEDED"]
+        steps = [it for it in sent if it["event"] == "STEP"]
+        percents = [it["step"]["percent"] for it in steps if "percent" in it["step"]]
         assert percents[-1] == 100
-        paths = [it["step"]["path"][-1] for it in sent[1:-1] if it["step"]["state"] == "done"]
+        paths = [it["step"]["path"][-1] for it in steps if it["step"]["state"] == "done"]
         assert paths[-3:] == ["Finish the journal", "Write to the disk", "Install zeroth"]
         with mounted(partition_path(target.node, Part.STATE), tmp_path / "look") as state:
             keys = host_keys(state / "a/etc/upper")
@@ -142,7 +143,7 @@ def test_a_failure_with_its_log(tmp_path: Path, image: InstallImage, credentials
         sent = _check_order(server, "FAILED")
     assert sent[-1]["cause"] == "hook 1 (%pre-install) failed with exit code 9:"
     assert any("said ***" in line for line in sent[-1]["log"])
-    states = [(it["step"]["path"][-1], it["step"]["state"]) for it in sent[1:-1]]
+    states = [(it["step"]["path"][-1], it["step"]["state"]) for it in sent if it["event"] == "STEP"]
     assert states[-1] == ("Install zeroth", "failed")
     assert not any(secret in session.log.read_text() for secret in SECRETS)
 
@@ -152,6 +153,26 @@ def test_a_refusal_is_told_with_its_hint(tmp_path: Path, image: InstallImage) ->
         refused = disk().model_copy(update={"table": "dos"})
         assert _session(tmp_path, refused, image, _webhook(server.url)).run().code is ExitCode.INPUT
         assert "is not empty" in _check_order(server, "FAILED")[-1]["cause"]
+
+
+def test_a_plan_and_no_more(tmp_path: Path, image: InstallImage) -> None:
+    """Shown, and told to the answer's webhook and to the address on the command line; no hook runs."""
+    mark = tmp_path / "hook ran"
+    with receiver() as server, receiver() as asked:
+        hooks = [{"stage": "pre", "script": f"touch '{mark}'"}]
+        session = _session(tmp_path, disk("/nonexistent/vda"), image, _webhook(server.url), hooks=hooks)
+        session.cmdline = tmp_path / "cmdline"
+        session.cmdline.write_text(f"quiet zeroth.plan={asked.url}\n")
+        report = session.run()
+        assert (report.ended, report.code) == (Ended.NOTHING_TO_DO, ExitCode.DONE)
+        assert report.line == "zeroth: nothing to do: the plan was all that was asked for (zeroth.plan)"
+        assert asked.events == ["STARTED", "PLANNED", "NOTHING_TO_DO"]
+        plan = asked.taken[1].data["plan"]
+        assert (plan["outcome"], plan["hooks"][0]["stage"]) == ("install", "pre")
+        assert [post.data["plan"] for post in server.taken if post.data["event"] == "PLANNED"] == [plan]
+        assert not any(secret in post.body.decode() for post in asked.tried for secret in SECRETS)
+    assert not mark.exists()
+    assert "Write the partition table (GPT)" in session.log.read_text()
 
 
 def test_an_interruption_is_told_too(tmp_path: Path, image: InstallImage) -> None:

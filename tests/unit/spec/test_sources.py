@@ -11,7 +11,7 @@ import pytest
 from zeroth.errors import UserError
 from zeroth.keys.signing import PublicKey, Purpose, SecretKey, sign
 from zeroth.spec import AnswerText
-from zeroth.spec.arguments import Wanted, asks_at_screen, network_try_wanted, wanted_by
+from zeroth.spec.arguments import Wanted, asks_at_screen, network_try_wanted, plan_wanted, wanted_by
 from zeroth.spec.embedded import Embedded, EmbeddedAnswer
 from zeroth.spec.fetch.found import Found
 from zeroth.spec.sources import Volume, find_answer
@@ -302,6 +302,24 @@ def test_live_volumes_are_mounted_without_writing_and_always_unmounted(monkeypat
     assert not folder.exists()
     with pytest.raises(UserError, match="holds xfs"), live.mounted(Volume("/dev/vdb", "X", "xfs")):
         pass
+
+
+@pytest.mark.parametrize(
+    ("cmdline", "wanted"),
+    [
+        ("quiet", (False, ())),
+        ("zeroth.plan", (True, ())),
+        ("zeroth.plan=no", (False, ())),
+        ("zeroth.plan=https://a/x zeroth.plan=http://b", (True, ("https://a/x", "http://b"))),
+    ],
+)
+def test_whether_a_plan_is_all(cmdline: str, wanted: tuple[bool, tuple[str, ...]]) -> None:
+    assert plan_wanted(cmdline) == wanted
+
+
+def test_a_plan_cannot_be_sent_anywhere() -> None:
+    with pytest.raises(UserError, match=r"zeroth\.plan=ftp://x is neither yes nor no"):
+        plan_wanted("zeroth.plan=ftp://x")
 
 
 def test_whether_the_network_is_tried() -> None:
