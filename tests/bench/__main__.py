@@ -10,6 +10,8 @@ import click
 from rich.console import Console
 
 from tests.bench.build import build_figures
+from tests.bench.copying import copy_figures
+from tests.bench.debian import debian_figures
 from tests.bench.figures import Figures, as_json, print_figures
 from tests.bench.hosts import host_figures
 from tests.bench.lint import lint_figures
@@ -19,14 +21,16 @@ from tests.bench.size import size_figures
 from tests.lab.needs import prepare
 from zeroth.cli import run_command
 
-PARTS = ("lint", "build", "peers", "rootfs", "size", "host")
+PARTS = ("lint", "build", "peers", "rootfs", "size", "host", "copy", "debian")
 
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})
 @click.argument("parts", nargs=-1, type=click.Choice(PARTS))
 @click.option("--json", "json_", is_flag=True, help="Print one JSON list instead of tables.")
 def bench(parts: Sequence[str], json_: bool) -> None:
-    """Measure the linter, the build, other builders, the medium's size, an installed host; all unless named.
+    """Measure the linter, the build, other builders, the medium's size, an installed host, copying to a disk, Debian.
+
+    All of it unless parts are named.
 
     \b
     Examples:
@@ -48,8 +52,12 @@ def bench(parts: Sequence[str], json_: bool) -> None:
             found += rootfs_figures(lambda text: aside.print(text, highlight=False))
         elif part == "size":
             found += size_figures()
-        else:
+        elif part == "host":
             found += host_figures(aside)
+        elif part == "copy":
+            found += copy_figures(aside)
+        else:
+            found += debian_figures(aside)
     if json_:
         click.echo(json.dumps([as_json(figures) for figures in found], indent=1))
         return

@@ -102,10 +102,13 @@ def _last(text: str) -> str:
 def _diskimage_builder(folder: Path, packages: Sequence[str], mirrors: Mirrors) -> Path:
     """Its own Debian element; the packages that it installs beside ours are its choice."""
     binaries = Path(sys.executable).parent
+    sources = [f"default:deb {mirrors.archive} {SUITE} {' '.join(AREAS)}"]
+    if mirrors.security:
+        sources.append(f"security:deb {mirrors.security} {SUITE}-security {' '.join(AREAS)}")
     environment = {
         "PATH": f"{binaries}:{os.environ['PATH']}", "HOME": os.fspath(folder), "TMPDIR": os.fspath(folder),
         "DIB_RELEASE": SUITE, "DIB_DISTRIBUTION_MIRROR": mirrors.archive, "DIB_NO_TMPFS": "1",
-        "DIB_DEBIAN_COMPONENTS": ",".join(AREAS), "DIB_DEBIAN_COMPONENTS_WS": " ".join(AREAS),
+        "DIB_DEBIAN_COMPONENTS": ",".join(AREAS), "DIB_APT_SOURCES_CONF": "\n".join(sources),
         "DIB_IMAGE_CACHE": os.fspath(folder / "cache"), "DIB_PYTHON_EXEC": sys.executable,
         "DEBIAN_FRONTEND": "noninteractive",
     }  # fmt: skip
@@ -135,15 +138,16 @@ def _live_build(folder: Path, packages: Sequence[str], mirrors: Mirrors) -> Path
 
 
 def _mkosi(folder: Path, packages: Sequence[str], mirrors: Mirrors) -> Path:
-    # It boots by EFI alone, and knows no Xen: a disk image is the nearest that it makes.
+    # It boots by EFI alone, and knows no Xen: an archive of the tree is what all its versions make of such a list.
     names = [word for name in packages for word in ("--package", name)]
     run(isolated(["mkosi", "--distribution", "debian", "--release", SUITE, "--mirror", mirrors.archive, "--format",
-                  "disk", "--bootable", "no", "--output", "image", *names, "build"]), cwd=folder)  # fmt: skip
-    return folder / "image.raw"
+                  "tar", "--compress-output", "zstd", "--bootable", "no", "--with-docs", "yes", "--output",
+                  "image.tar", *names, "build"]), cwd=folder)  # fmt: skip
+    return next(folder.glob("image.tar*"))
 
 
 PEERS = (
-    Peer("diskimage-builder", ("debootstrap", "squashfs-tools"), "squashfs, xz", _diskimage_builder),
+    Peer("diskimage-builder", ("debootstrap", "squashfs-tools", "sudo"), "squashfs, xz", _diskimage_builder),
     Peer("live-build", ("live-build",), "ISO for BIOS and UEFI, zstd", _live_build),
-    Peer("mkosi", ("mkosi", "systemd-container"), "disk image, not bootable", _mkosi),
+    Peer("mkosi", ("mkosi", "systemd-container"), "archive of the tree, zstd, not bootable", _mkosi),
 )
