@@ -18,6 +18,7 @@ from installer.chroot import installed_system
 from installer.hooks import HookRunner
 from installer.hostkeys import HostKey, host_keys, make_host_keys
 from installer.image import EFI_LOADER, InstallImage
+from installer.nics import pinned
 from installer.plan import Action, ActionKind, InstallPlan, Leg
 from zeroth.deploy.arrays import array_device, assembled, make_arrays, wipe, write_table
 from zeroth.deploy.bootenv import BootState, make_boot_state
@@ -177,12 +178,7 @@ class Application:
 
     def _state(self, action: Action, step: Step) -> None:
         """The answer for first boot, and what recognises it when it comes again."""
-        # Pinned to the cards that the plan chose: names may differ under Xen.
-        macs = tuple(nic.mac for nic in self.plan.nics)
-        bond = self.spec.management.bond
-        management = self.spec.management.model_copy(
-            update={"bond": bond.model_copy(update={"nics": macs})} if bond else {"nic": macs[0]}
-        )
+        management = pinned(self.spec.management, self.plan.nics)
         # Hooks are done when the host starts, and their texts may hold secrets.
         spec = self.spec.model_copy(update={"management": management, "hooks": ()})
         state = self._folder(Part.STATE)

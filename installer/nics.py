@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from zeroth.drivers.network.select import find_members
 from zeroth.spec.model import ManagementNetwork
 from zeroth.system.facts import NicFacts
 
-__all__ = ["NicChoice", "choose_nics"]
+__all__ = ["NicChoice", "choose_nics", "pinned"]
 
 
 @dataclass(frozen=True)
@@ -46,6 +47,17 @@ def choose_nics(management: ManagementNetwork, nics: tuple[NicFacts, ...]) -> Ni
         return NicChoice(linked)
     which = f"{len(linked)} of them have a link" if linked else "none has a link"
     return NicChoice((), f"the answer names no network card, and {which}: {_listed(nics)}")
+
+
+def pinned(management: ManagementNetwork, nics: Sequence[NicFacts]) -> ManagementNetwork:
+    """The same network, with its cards by MAC address: names may differ under Xen.
+
+    :param nics: what was chosen for it.
+    """
+    macs = tuple(nic.mac for nic in nics)
+    if management.bond is None:
+        return management.model_copy(update={"nic": macs[0]})
+    return management.model_copy(update={"bond": management.bond.model_copy(update={"nics": macs})})
 
 
 def _listed(nics: tuple[NicFacts, ...]) -> str:

@@ -12,7 +12,15 @@ from typing import Any
 import pytest
 
 from tests.unit.drivers.netns import Far, cabled, has_kind, needs_dnsmasq, needs_namespaces, own_namespace
-from zeroth.drivers.network.trial import Uplink, bond_in, bond_state, link_state, resolvers, trial_device
+from zeroth.drivers.network.trial import (
+    Uplink,
+    addresses_kept,
+    bond_in,
+    bond_state,
+    link_state,
+    resolvers,
+    trial_device,
+)
 from zeroth.drivers.network.wire import ask_dhcp, take_lease, who_has
 from zeroth.errors import UserError
 from zeroth.spec.model import BondMode, BondSpec
@@ -146,6 +154,24 @@ def test_a_bond(far: Far, tmp_path: Path, mode: BondMode) -> None:
         assert link_state("eth0").carrier
         assert link_state("eth1").carrier
         assert _state() == before
+
+
+@needs_namespaces
+def test_a_card_gets_its_addresses_back(far: Far) -> None:
+    for words in (
+        ["address", "add", "192.0.2.20/24", "dev", "eth0"],
+        ["route", "add", "198.51.100.1", "dev", "eth0"],
+        ["route", "add", "default", "via", "198.51.100.1", "dev", "eth0"],
+    ):
+        subprocess.run(["ip", *words], check=True)
+    before = _state()
+    with addresses_kept("eth0"):
+        subprocess.run(["ip", "address", "flush", "dev", "eth0"], check=True)
+        subprocess.run(["ip", "link", "set", "eth0", "down"], check=True)
+        subprocess.run(["ip", "link", "set", "eth0", "up"], check=True)
+        assert _shown("-4", "route", "show", "dev", "eth0") == []
+    assert link_state("eth0").carrier
+    assert _state() == before
 
 
 @needs_namespaces

@@ -18,6 +18,8 @@ from zeroth.spec.model import BondSpec
 from zeroth.system.run import Completed
 
 NICS = ("eth0", "eth1")
+# What a start over the network left.
+LEFT_ADDRESS, LEFT_ROUTE = ("eth0", "192.0.2.20/24"), ("default", "via", "192.0.2.1", "dev", "eth0")
 
 
 @dataclass
@@ -31,9 +33,9 @@ class ModelKernel:
     managed: bool = True
     links: dict[str, set[str]] = field(default_factory=lambda: {nic: {"up"} for nic in NICS})
     masters: dict[str, str] = field(default_factory=dict)
-    addresses: set[tuple[str, str]] = field(default_factory=set)
+    addresses: set[tuple[str, str]] = field(default_factory=lambda: {LEFT_ADDRESS})
     rules: set[tuple[str, ...]] = field(default_factory=set)
-    routes: set[tuple[str, ...]] = field(default_factory=set)
+    routes: set[tuple[str, ...]] = field(default_factory=lambda: {LEFT_ROUTE})
     commands: int = 0
     told: list[tuple[str, ...]] = field(default_factory=list)
 
@@ -47,9 +49,17 @@ class ModelKernel:
                 raise UserError(f"refused: {' '.join(words)}")
         if words[0] == "networkctl":
             self.told.append(words[1:])
+        elif words[1] == "-4":
+            return Completed(words, 0, json.dumps(self._shown(words[3], words[-1])), "")
         elif words[1] != "-j":
             self._ip(words[1:], back=back)
         return Completed(words, 0, json.dumps([{"address": "02:00:00:00:00:01", "flags": ["LOWER_UP"]}]), "")
+
+    def _shown(self, what: str, nic: str) -> list[dict[str, object]]:
+        if what == "route":
+            return [{"dst": it[0], "gateway": it[2]} for it in sorted(self.routes) if it[-1] == nic]
+        own = [address.split("/") for name, address in sorted(self.addresses) if name == nic]
+        return [{"addr_info": [{"local": local, "prefixlen": int(length)} for local, length in own]}]
 
     def _ip(self, words: tuple[str, ...], *, back: bool) -> None:
         with suppress(KeyError) if back else nullcontext():
@@ -69,12 +79,13 @@ class ModelKernel:
                     self.masters[name] = master
                 case ("link", "set", "dev", name, "up" | "down" as state):
                     self.links[name] = {"up"} if state == "up" else set()
-                case ("address", "add", address, "dev", name):
+                case ("address", "add" | "replace", address, "dev", name):
                     self.addresses.add((name, address))
                 case ("address", "del", address, "dev", name):
                     self.addresses.discard((name, address))
                 case ("address", "flush", "dev", name):
                     self.addresses = {it for it in self.addresses if it[0] != name}
+                    self.routes = {it for it in self.routes if it[-2:] != ("dev", name)}
                 case ("route", "flush", *table):
                     self.routes = {it for it in self.routes if it[-2:] != tuple(table)}
                 case ("route", "replace", *rest):
@@ -102,7 +113,8 @@ def _play(kernel: ModelKernel, monkeypatch: pytest.MonkeyPatch, alone: Path, *, 
 
 def _check(kernel: ModelKernel, alone: Path) -> None:
     assert kernel.links == {nic: {"up"} for nic in NICS}
-    assert not [*kernel.masters, *kernel.addresses, *kernel.rules, *kernel.routes]
+    assert not [*kernel.masters, *kernel.rules]
+    assert (kernel.addresses, kernel.routes) == ({LEFT_ADDRESS}, {LEFT_ROUTE})
     assert not alone.exists()
     if kernel.told:
         assert kernel.told[-1] == ("reconfigure", *NICS), "networkd begins anew with the cards"

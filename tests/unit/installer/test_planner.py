@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from installer.nics import pinned
 from installer.plan import ActionKind, AlreadyApplied, InstallPlan, Outcome, Refused
 from installer.planner import plan_installation
 from installer.show import outcome_text
@@ -176,6 +177,9 @@ def test_the_cards_of_a_bond_must_all_be_there() -> None:
     }
     assert "enp2s0 (52:54:00:00:00:02) has no link" in " ".join(plan.reservations)
     assert "Network: bond7 of enp2s0 (52:54:00:00:00:02) and enp1s0" in outcome_text(plan)
+    kept = pinned(spec(management={"vlan": 7, "bond": {"nics": ["enp2s0", "enp1s0"]}}).management, plan.nics)
+    assert kept.bond
+    assert (kept.vlan, kept.nic, kept.bond.nics) == (7, None, ("52:54:00:00:00:02", "52:54:00:00:00:01"))
     gone = spec(management={"bond": {"nics": ["enp1s0", "enp9s0", "52:54:00:00:00:09"]}})
     reasons = _reasons(plan_installation(facts, request(gone)))
     assert "no network card is enp9s0, no network card is 52:54:00:00:00:09; this machine has" in reasons

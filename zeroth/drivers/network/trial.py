@@ -25,7 +25,9 @@ from zeroth.spec.model import BondMode, BondSpec
 from zeroth.system.files import atomic_write
 from zeroth.system.run import run
 
-__all__ = ["BondState", "LinkState", "Uplink", "bond_state", "link_state", "resolvers", "trial_device"]
+__all__ = [
+    "BondState", "LinkState", "Uplink", "addresses_kept", "bond_state", "link_state", "resolvers", "trial_device",
+]  # fmt: skip
 
 _BOND, _VLAN = "zeroth-bond", "zeroth-vlan"
 _ALONE = Path("/run/systemd/network/05-zeroth-trial.network")
@@ -196,6 +198,7 @@ def _bond(bond: BondSpec, nics: Sequence[str]) -> Iterator[str]:
     lacp = ["lacp_rate", "fast"] if bond.mode is BondMode.LACP else []
     with _device(_BOND, "type", "bond", "mode", _MODES[bond.mode], "miimon", "100", *lacp), ExitStack() as undo:
         for nic in nics:
+            undo.enter_context(addresses_kept(nic))
             undo.callback(_ip_try, "link", "set", "dev", nic, "up")
             undo.callback(_ip_try, "link", "set", "dev", nic, "nomaster")
             _ip("address", "flush", "dev", nic)
@@ -203,6 +206,26 @@ def _bond(bond: BondSpec, nics: Sequence[str]) -> Iterator[str]:
             _ip("link", "set", "dev", nic, "master", _BOND)
         _ip("link", "set", "dev", _BOND, "up")
         yield _BOND
+
+
+@contextmanager
+def addresses_kept(nic: str) -> Iterator[None]:
+    """Give a card its IPv4 addresses and routes back at the end of the block.
+
+    networkd takes the ones it knows better away again; those that a start over the network left, nobody else knows.
+    """
+    addresses = json.loads(_ip("-4", "-j", "address", "show", "dev", nic))
+    routes = json.loads(_ip("-4", "-j", "route", "show", "dev", nic))
+    try:
+        yield
+    finally:
+        for entry in (entry for link in addresses for entry in link.get("addr_info", ())):
+            _ip_try("address", "replace", f"{entry['local']}/{entry['prefixlen']}", "dev", nic)
+        # The gateway's own route before the one through it; the nets of the addresses are there again by themselves.
+        for route in sorted(routes, key=lambda route: "gateway" in route):
+            if route.get("protocol") != "kernel":
+                via = ["via", route["gateway"]] if "gateway" in route else []
+                _ip_try("route", "replace", route["dst"], *via, "dev", nic)
 
 
 @contextmanager
