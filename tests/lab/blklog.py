@@ -20,7 +20,7 @@ from enum import IntFlag
 from pathlib import Path
 from typing import BinaryIO
 
-__all__ = ["Entry", "Flag", "WriteLog", "boundaries", "points", "replay"]
+__all__ = ["Entry", "Flag", "WriteLog", "boundaries", "points", "replay", "walk"]
 
 MAGIC = 0x6A736677736872
 VERSION = 1
@@ -158,6 +158,20 @@ def replay(log: WriteLog, target: Path, until: int, *, stray: random.Random | No
     finally:
         os.close(handle)
     return applied
+
+
+def walk(log: WriteLog, target: Path) -> Iterator[Entry]:
+    """Write onto ``target`` what it held at one flush after the other: those of :func:`boundaries`, in turn.
+
+    The disk may be looked at meanwhile; whatever is written to it by others has to be taken back.
+    """
+    stops = set(boundaries(log))
+    with log.path.open("rb") as source, target.open("r+b", buffering=0) as disk:
+        for entry in log.entries():
+            if entry.has_data:
+                _copy(source, entry, disk.fileno())
+            if entry.number in stops:
+                yield entry
 
 
 def _copy(source: BinaryIO, entry: Entry, handle: int) -> None:

@@ -12,7 +12,7 @@ from tests.lab.tools import tools
 from zeroth.system.run import run
 from zeroth.system.size import MIB, Size
 
-__all__ = ["ANSWER_LABEL", "blank", "copy", "describe", "digest", "fat_data", "fat_volume", "flash", "overlay"]
+__all__ = ["ANSWER_LABEL", "blank", "copy", "describe", "digest", "fat_data", "fat_volume", "flash", "overlay", "raw"]
 
 ANSWER_LABEL = "ZEROTH-CFG"
 _FAT_SIZE = Size(8 * MIB)
@@ -38,6 +38,12 @@ def overlay(base: Path, target: Path, base_format: str) -> Path:
     """
     name = os.path.relpath(base.resolve(), target.parent.resolve())
     tools().run("qemu-img", "create", "-q", "-f", "qcow2", "-F", base_format, "-b", name, target)
+    return target
+
+
+def raw(source: Path, target: Path) -> Path:
+    """What an overlay and its bases show, as a raw disk."""
+    tools().run("qemu-img", "convert", "-f", "qcow2", "-O", "raw", source, target)
     return target
 
 

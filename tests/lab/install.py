@@ -66,14 +66,16 @@ class Target:
 
 
 def new_target(
-    stage: Stage, firmware: Firmware, *, name: str = "target", logged: bool = False, size: Size = DISK_SIZE
-) -> Target:
+    stage: Stage, firmware: Firmware, *, name: str = "target", logged: bool = False, size: Size = DISK_SIZE,
+    rate: int = 0,
+) -> Target:  # fmt: skip
     """An empty disk (and empty firmware variables) to install on.
 
     :param logged: record every write to it in ``NAME.log``.
+    :param rate: see :class:`Disk`.
     """
     log = disks.blank(stage.folder / f"{name}.log", DISK_SIZE) if logged else None
-    disk = Disk(disks.blank(stage.folder / f"{name}.raw", size), TARGET, log=log, boot=5)
+    disk = Disk(disks.blank(stage.folder / f"{name}.raw", size), TARGET, log=log, boot=5, rate=rate)
     return Target(firmware, disk, stage.variables(firmware, f"{name}-vars.qcow2"))
 
 
@@ -140,9 +142,10 @@ def install(
     *,
     name: str = "install",
     medium: Path = ISO,
+    extra: tuple[Disk, ...] = (),
 ) -> Host:
     """Install unattended and wait until the machine resets by itself, as the answer says."""
-    host = start_installer(stage, installer_machine(stage, target, files, medium=medium), name)
+    host = start_installer(stage, installer_machine(stage, target, files, medium=medium, extra=extra), name)
     host.wait_for(FINISHED, INSTALL_SECONDS, never=f"{FAILED}|{BOOT_PROBLEMS}")
     stopped = host.wait_stopped(120)
     expect(stopped.reason == "guest-reset", f"the machine should have reset after its installation, not {stopped}")

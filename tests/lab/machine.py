@@ -37,6 +37,7 @@ class Disk:
     :ivar log: a raw file that records every write, for power cuts (:mod:`tests.lab.blklog`).
     :ivar boot: its place in the firmware's boot order, lowest first; None leaves it out.
     :ivar sector: bytes; 4096 makes a 4Kn disk.
+    :ivar rate: bytes a second that it reads or writes at most; 0 for what QEMU can do.
     """
 
     path: Path
@@ -47,6 +48,7 @@ class Disk:
     readonly: bool = False
     boot: int | None = None
     sector: int = 512
+    rate: int = 0
 
 
 @dataclass(frozen=True)
@@ -208,6 +210,11 @@ def _disk(disk: Disk) -> list[str]:
     if disk.log is not None:
         log = {"driver": "raw", "file": _file(disk.log)}
         node = {"driver": "blklogwrites", "file": node, "log": log}
+    words = []
+    if disk.rate:
+        limits = f"x-bps-read={disk.rate},x-bps-write={disk.rate}"
+        words = ["-object", f"throttle-group,id=rate-{disk.serial},{limits}"]
+        node = {"driver": "throttle", "throttle-group": f"rate-{disk.serial}", "file": node}
     node["node-name"] = name
     device = {
         "virtio": f"virtio-blk-pci,drive={name},serial={disk.serial}",
@@ -216,7 +223,7 @@ def _disk(disk: Disk) -> list[str]:
     }[disk.bus]
     if disk.sector != 512:
         device += f",logical_block_size={disk.sector},physical_block_size={disk.sector}"
-    return ["-blockdev", json.dumps(node), "-device", device + _boot(disk.boot)]
+    return [*words, "-blockdev", json.dumps(node), "-device", device + _boot(disk.boot)]
 
 
 def _file(path: Path) -> dict[str, object]:

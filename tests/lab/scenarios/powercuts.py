@@ -1,14 +1,18 @@
-"""The power goes at moments spread over an installation and a first boot; the next start puts it right."""
+"""The power goes at moments of an installation, a first boot and an upgrade; the next start puts it right."""
 
 from __future__ import annotations
 
+import json
 import random
+import time
+from dataclasses import replace
+from pathlib import Path
 
 from tests.lab import disks
-from tests.lab.answers import TARGET
-from tests.lab.blklog import WriteLog, points, replay
-from tests.lab.checks import check_host
-from tests.lab.golden import golden
+from tests.lab.answers import TARGET, answer
+from tests.lab.blklog import WriteLog, boundaries, points, replay
+from tests.lab.checks import check_agent, check_host, check_xen
+from tests.lab.golden import booted_copy, golden
 from tests.lab.install import (
     BOOT_PROBLEMS,
     DISK_SIZE,
@@ -25,21 +29,35 @@ from tests.lab.install import (
     new_target,
     start_installer,
 )
-from tests.lab.machine import Disk, Firmware
+from tests.lab.machine import Disk, Firmware, Machine
+from tests.lab.newer import newer
+from tests.lab.offline import check_installation, check_untouched, check_upgrade, installed_digest
 from tests.lab.scenario import scenario
-from tests.lab.stage import Stage
+from tests.lab.stage import Stage, expect
+from tests.lab.trial import apply_upgrade, wait_proved
+from zeroth.deploy.layout import Part
+from zeroth.spec.model import HostSpec
 
 CUTS = 3
 
 
-@scenario(minutes=22)
+@scenario(minutes=30)
 def powercut_install(stage: Stage) -> None:
-    """Power cut at three moments of an installation: booting the medium again ends in a host that passes."""
+    """Every flush of an installation leaves a disk to go on from, no other disk is written to, and at three moments
+    with the power cut booting the medium again ends in a host that passes.
+    """
     whole = new_target(stage, Firmware.BIOS, logged=True)
+    other = disks.blank(stage.folder / "other.raw", DISK_SIZE)
+    disks.fat_data(other, "letters.txt", b"Dear all,\n")
+    beside = Disk(other, "other", log=disks.blank(stage.folder / "other.log", DISK_SIZE))
     with stage.step("an installation whose writes are recorded"):
-        install(stage, whole)
+        install(stage, whole, extra=(beside,))
     assert whole.disk.log is not None
+    assert beside.log is not None
     log = WriteLog(whole.disk.log)
+    expect(not any(entry.length for entry in WriteLog(beside.log).entries()), "another disk was written to")
+    with stage.step("every flush, looked at from outside"):
+        stage.log(f"{_every_flush_of_installation(stage, log)} flushes")
     for number, at in enumerate(points(log, CUTS), start=1):
         with stage.step(f"cut {number}: after write {at} of {log.count}"):
             path = disks.blank(stage.folder / f"cut-{number}.raw", DISK_SIZE)
@@ -47,6 +65,17 @@ def powercut_install(stage: Stage) -> None:
             replay(log, path, at, stray=random.Random(at))
             _install_again(stage, Target(Firmware.BIOS, Disk(path, TARGET, boot=5), None), number)
             path.unlink()
+
+
+def _every_flush_of_installation(stage: Stage, log: WriteLog) -> int:
+    """What the disk says at each, to an answer that lets nothing be overwritten."""
+    spec = json.loads(answer()["answer.json"])
+    spec["disk"] = {"select": "only", "wipe": False}
+    path = disks.blank(stage.folder / "flushes.raw", DISK_SIZE)
+    digest = installed_digest(log, disks.blank(stage.folder / "end.raw", DISK_SIZE))
+    count = check_installation(log, path, HostSpec.model_validate(spec), digest)
+    path.unlink()
+    return count
 
 
 def _install_again(stage: Stage, target: Target, number: int) -> None:
@@ -83,3 +112,48 @@ def powercut_firstboot(stage: Stage) -> None:
             check_host(again)
             again.kill()
             path.unlink()
+
+
+@scenario(minutes=30, after=("iso-bios",))
+def powercut_upgrade(stage: Stage) -> None:
+    """Every flush of an upgrade leaves the running slot whole and chosen; cut in the middle the old slot starts and
+    takes the upgrade again, cut after the last write the new slot proves itself.
+    """
+    with stage.step("build the later version"):
+        built = newer()
+    found = golden(stage, Firmware.BIOS)
+    before = disks.raw(found.booted, stage.folder / "before.raw")
+    record = disks.blank(stage.folder / "upgrade.log", DISK_SIZE)
+    copied = booted_copy(stage, found, "upgraded")
+    with stage.step("an upgrade whose writes are recorded"):
+        host = stage.start(replace(copied, disk=replace(copied.disk, log=record)).machine(), "upgraded",
+                           incoming=found.memory)  # fmt: skip
+        host.wait_ssh(300)
+        host.ssh(f"date -s @{int(time.time())} >/dev/null; sync")
+        began = WriteLog(record).count
+        apply_upgrade(host, built)
+        host.kill()
+    log = WriteLog(record)
+    with stage.step("every flush, looked at from outside"):
+        check_untouched(log, DISK_SIZE, (Part.BIOS, Part.SLOT_A), first=began)
+        path = disks.copy(before, stage.folder / "flushes.raw")
+        stage.log(f"{check_upgrade(log, path, began)} flushes")
+        path.unlink()
+    middle = points(log, 1, first=began)[0]
+    with stage.step(f"cut after write {middle} of {log.count}"):
+        again = boot(stage, _cut(stage, log, before, middle), name="middle", first=False)
+        said = json.loads(again.ssh("zeroth slot status --json"))
+        expect((said["booted"], said["trial"]) == ("a", ""), f"zeroth slot status says {said}")
+        check_xen(again)
+        check_agent(again)
+        apply_upgrade(again, built)
+        again.kill()
+    with stage.step("cut after the last write"):
+        again = stage.start(_cut(stage, log, before, boundaries(log)[-1]), "last")
+        wait_proved(again, 1800)
+
+
+def _cut(stage: Stage, log: WriteLog, before: Path, at: int) -> Machine:
+    path = disks.copy(before, stage.folder / f"cut-{at}.raw")
+    replay(log, path, at, stray=random.Random(at))
+    return Target(Firmware.BIOS, Disk(path, TARGET, boot=5), None).machine()

@@ -36,18 +36,24 @@ class LoopDisk:
 
 
 @contextmanager
-def loop_disk(folder: Path, size: int, sector: int = 512, *, laid_out: int = 0) -> Iterator[LoopDisk]:
-    """A disk of ``size`` bytes, with partitions for the layout of one of ``laid_out`` bytes."""
+def loop_disk(
+    folder: Path, size: int, sector: int = 512, *, laid_out: int = 0, image: Path | None = None
+) -> Iterator[LoopDisk]:
+    """A disk of ``size`` bytes, with partitions for the layout of one of ``laid_out`` bytes.
+
+    :param image: what it holds; else it is empty, and gone at the end.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     with ExitStack() as stack:
         stack.enter_context(_own_mounts())
-        # In memory: hundreds of fsyncs on a busy machine's disk would take minutes.
-        file = stack.enter_context(tempfile.NamedTemporaryFile(dir="/dev/shm", prefix="zeroth-test-"))
-        file.truncate(size)
-        backing = file.name
+        if image is None:
+            # In memory: hundreds of fsyncs on a busy machine's disk would take minutes.
+            file = stack.enter_context(tempfile.NamedTemporaryFile(dir="/dev/shm", prefix="zeroth-test-"))
+            file.truncate(size)
+        backing = image or file.name
 
         def attach(node: Path, *options: str) -> Path:
-            words = ["--sector-size", str(sector), *options, backing]
+            words = ["--sector-size", str(sector), *options, str(backing)]
             loop = Path(_run("losetup", "--find", "--show", *words).strip())
             stack.callback(_run, "losetup", "--detach", str(loop))
             os.mknod(node, stat.S_IFBLK | 0o600, loop.stat().st_rdev)

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.lab.blklog import ENTRY, MAGIC, SUPER, Flag, WriteLog, boundaries, points, replay
+from tests.lab.blklog import ENTRY, MAGIC, SUPER, Flag, WriteLog, boundaries, points, replay, walk
 from zeroth.system.run import run
 
 SECTOR = 512
@@ -137,6 +137,10 @@ def test_reads_what_qemu_writes(tmp_path: Path) -> None:
     found = WriteLog(path)
     assert [entry.flags for entry in found.entries()][:5] == [0, Flag.FLUSH, 0, Flag.DISCARD, Flag.FLUSH]
     replay(found, target, boundaries(found)[1])
+    again = tmp_path / "walked"
+    again.write_bytes(bytes(DISK))
+    seen = [again.read_bytes() for _ in walk(found, again)]
+    assert seen[1] == target.read_bytes() != seen[0]
     want = bytearray(disk.read_bytes())
     want[:512] = b"\x11" * 512
     assert target.read_bytes() == bytes(want)
