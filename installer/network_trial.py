@@ -199,7 +199,7 @@ class _Trial:
         if unknown:
             message = f"the driver of {_listed(unknown)} does not tell whether it takes an MTU of {wanted}"
             return Check("MTU", Result.WARN, message, "Look into the card's data sheet.")
-        return Check("MTU", Result.PASS, f"{_listed(self.uplink.nics)} takes {wanted}")
+        return Check("MTU", Result.PASS, f"{wanted} is within what {_listed(self.uplink.nics)} can do")
 
     def _partner(self) -> Check:
         names = self.uplink.nics

@@ -120,7 +120,7 @@ def test_name_servers() -> None:
 def test_an_mtu() -> None:
     network = ModelNetwork(most_mtus={"enp1s0": 4078})
     assert refusal(network, management(mtu=9000)).endswith("enp1s0 takes no MTU above 4078, and 9000 is wanted")
-    assert tried(network, management(mtu=4078))["MTU"].message == "enp1s0 takes 4078"
+    assert tried(network, management(mtu=4078))["MTU"].message == "4078 is within what enp1s0 can do"
     assert tried(ModelNetwork(), management(mtu=9000))["MTU"].result is Result.WARN, "the driver does not tell"
 
 
