@@ -1,8 +1,8 @@
 """Giving a host on two disks a second disk again: a plan, and doing it.
 
 Everything that one disk has, the other gets: partition table, boot files, its part of every mirror, boot loaders and
-the firmware's entry. It becomes bootable when it holds everything, and not before. The mark on it tells a later run
-that it may go on: every step may be done again.
+the firmware's entry. It becomes bootable when it holds all that it starts with, and not before; local storage comes
+last. The mark on it tells a later run that it may go on: every step may be done again.
 """
 
 from __future__ import annotations
@@ -35,7 +35,8 @@ from zeroth.system.size import MIB, Size
 
 __all__ = ["ReplacePlan", "Replacement", "plan_replacement"]
 
-# The large one last: a disk starts without it.
+# The kernel fills one after the other, in an order of its own. The local storage may take hours, and a disk starts
+# without it: it is added when all else is there.
 _FIRST = tuple(part for part in MIRRORED if part is not Part.SR)
 _PAUSE = 2.0
 
@@ -210,10 +211,9 @@ class Replacement:
         steps: Sequence[tuple[str, Callable[[Step], None]]] = (
             ("Let go of what is lost", self._drop),
             ("Write the partition table and the boot files", self._prepare),
-            ("Add the disk to the mirrors", self._add),
-            ("Fill the mirrors of the system", lambda running: self._wait(_FIRST, running)),
+            ("Fill the mirrors of the system", self._fill_system),
             ("Make the disk bootable", self._bootable),
-            ("Fill the mirror of the local storage", lambda running: self._wait((Part.SR,), running)),
+            ("Fill the mirror of the local storage", self._fill_storage),
         )
         try:
             for title, do in steps:
@@ -260,16 +260,26 @@ class Replacement:
             target.make("ZEROTH-ESP", plan.identity.filesystem_uuid(Part.ESP, plan.leg)[:8])
             copy_boot_files(source, target, step, loader=False)
 
-    def _add(self, step: Step) -> None:
+    def _fill_system(self, step: Step) -> None:
         with exclusive(self._disk):
-            for part in (*_FIRST, Part.SR):
-                array = self._array(part)
-                member = partition_path(self._disk, part)
-                if member not in [one.device for one in array.members]:
-                    add_member(array.device, member)
+            self._add(_FIRST)
+        self._wait(_FIRST, step)
+
+    def _fill_storage(self, step: Step) -> None:
+        with exclusive(self._disk):
+            self._add((Part.SR,))
+            # From here on the kernel goes on by itself, also after a restart.
+            clear_marker(self._disk)
+        self._wait((Part.SR,), step)
+
+    def _add(self, parts: Sequence[Part]) -> None:
+        for part in parts:
+            array = self._array(part)
+            member = partition_path(self._disk, part)
+            if member not in [one.device for one in array.members]:
+                add_member(array.device, member)
 
     def _wait(self, parts: Sequence[Part], step: Step) -> None:
-        """The kernel fills one after the other, whoever waits."""
         while True:
             arrays = [self._array(part) for part in parts]
             short = [array for array in arrays if array.missing]
@@ -296,7 +306,6 @@ class Replacement:
                 install_bios_loader(self._disk, held.enter_context(loader_workspace()))
             if self.plan.uefi:
                 self._entry(step)
-            clear_marker(self._disk)
 
     def _entry(self, step: Step) -> None:
         try:

@@ -22,6 +22,11 @@ __all__ = ["Leg", "Mirror", "read_mirror", "start_arrays", "sync_boot"]
 
 _DEVICES = Path("/dev/disk/by-partuuid")
 _MOST = 64
+_WORDS = {
+    "filling": "being filled",
+    "in part": "out of date in part: it was away or failed, and does not count",
+    "out of date": "out of date: not part of the mirror",
+}
 
 
 @dataclass(frozen=True)
@@ -31,6 +36,7 @@ class Leg:
     :ivar number: see :class:`zeroth.deploy.layout.InstallId`.
     :ivar whole: it holds everything.
     :ivar filling: it is being filled.
+    :ivar partly: it holds some of it: one that was away misses what was written meanwhile, and no more.
     :ivar generation: of its boot state; None when it has none that can be read.
     """
 
@@ -39,6 +45,16 @@ class Leg:
     whole: bool
     filling: bool = False
     generation: int | None = None
+    partly: bool = False
+
+    @property
+    def state(self) -> str:
+        """In a few words."""
+        if self.whole:
+            return "whole"
+        if self.filling:
+            return "filling"
+        return "in part" if self.partly else "out of date"
 
     @property
     def esp(self) -> Esp:
@@ -76,7 +92,7 @@ class Mirror:
                 {
                     "disk": str(leg.disk),
                     "leg": leg.number,
-                    "state": "whole" if leg.whole else "filling" if leg.filling else "out of date",
+                    "state": leg.state,
                     "boot_files": "current" if leg.generation == self.newest else "behind",
                 }
                 for leg in self.legs
@@ -92,9 +108,8 @@ class Mirror:
         """The same in words."""
         found = []
         for leg in self.legs:
-            state = "whole" if leg.whole else "being filled" if leg.filling else "out of date: not part of the mirror"
             behind = "" if leg.generation == self.newest else ", its boot files are behind"
-            found.append(f"{leg.disk}: {state}{behind}")
+            found.append(f"{leg.disk}: {_WORDS.get(leg.state, leg.state)}{behind}")
         for part, array in self.arrays.items():
             if array.done is not None:
                 found.append(f"{part.label}: {100 * array.done // max(array.size, 1)} % filled")
@@ -119,9 +134,16 @@ def _legs(identity: InstallId, arrays: Sequence[Array], devices: Path) -> Sequen
             continue
         disk = link.resolve().with_name(_disk_name(link.resolve()))
         states = [[member.state for member in array.members if member.disk == disk] for array in arrays]
-        whole = bool(states) and all(state == ["in_sync"] for state in states)
-        filling = not whole and any(state and state != ["faulty"] for state in states)
-        found.append(Leg(disk, number, whole, filling, _generation(disk)))
+        found.append(
+            Leg(
+                disk,
+                number,
+                whole=bool(states) and all(state == ["in_sync"] for state in states),
+                filling=["spare"] in states,
+                generation=_generation(disk),
+                partly=["in_sync"] in states,
+            )
+        )
     return found
 
 

@@ -60,6 +60,9 @@ def test_how_it_stands_in_words_and_as_data() -> None:
     assert "zeroth disk replace" in alone.lines()[-1]
     stale = _mirror(one, replace(two, whole=False, generation=1), missing=1)
     assert stale.lines()[1] == "/dev/sdb: out of date: not part of the mirror, its boot files are behind"
+    parted = _mirror(one, replace(two, whole=False, partly=True), missing=1)
+    assert parted.lines()[1].startswith("/dev/sdb: out of date in part")
+    assert "zeroth disk replace" in parted.lines()[-1]
     filling = _mirror(one, replace(two, whole=False, filling=True), missing=1, done=250)
     assert "zeroth-state: 25 % filled" in filling.lines()
     told = filling.as_json()

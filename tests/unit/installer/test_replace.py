@@ -97,7 +97,7 @@ def test_a_leg_that_was_away_needs_consent_and_gets_a_new_number() -> None:
 
 def _failing(disk: str = "/dev/sdb") -> Mirror:
     """One partition of the second disk failed; the others go on."""
-    legs = (Leg(Path("/dev/sda"), 1, whole=True), Leg(Path(disk), 2, whole=False, filling=True))
+    legs = (Leg(Path("/dev/sda"), 1, whole=True), Leg(Path(disk), 2, whole=False, partly=True))
     arrays = {}
     for part in MIRRORED:
         state = "faulty" if part is Part.STATE else "in_sync"
