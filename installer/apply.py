@@ -26,7 +26,7 @@ from zeroth.deploy.bootmenu import MENU
 from zeroth.deploy.esp import Esp
 from zeroth.deploy.journal import Journal
 from zeroth.deploy.layout import MIRRORED, Part
-from zeroth.deploy.loaders import add_boot_entry, install_bios_loader, install_efi_loader, loader_workspace
+from zeroth.deploy.loaders import install_bios_loader, install_efi_loader, loader_workspace, offer_boot_entry
 from zeroth.deploy.marker import clear_marker, write_marker
 from zeroth.deploy.slots import FileImage, write_slot
 from zeroth.errors import ExitCode, UserError
@@ -248,13 +248,7 @@ class Application:
         return folder
 
     def _boot_entry(self, action: Action, step: Step) -> None:
-        try:
-            add_boot_entry(Path(action.disk))
-        except UserError as error:
-            # Firmware with full or locked variables is common, and the disk boots without an entry.
-            reservation = f"the firmware took no boot entry ({error.message.splitlines()[0]})"
-            self.reservations.append(reservation)
-            step.log(f"{reservation}; the disk boots by its removable-media path")
+        self.reservations += offer_boot_entry(Path(action.disk), step)
 
     # Helpers
 
@@ -281,7 +275,7 @@ class Application:
         return self._folders[part]
 
 
-def check_before(plan: InstallPlan, places: Places) -> None:
+def check_before(places: Places) -> None:
     """What can be known to be missing before the first write.
 
     :raises UserError: when the image has no EFI loader.

@@ -19,6 +19,7 @@ from installer.person import Decision
 from installer.plan import Refused
 from installer.planner import PlanRequest, plan_installation
 from installer.remote import DESK, take_over
+from installer.repair_cli import repair
 from installer.screens.front import Front
 from installer.show import show_facts, show_outcome
 from zeroth.deploy.layout import InstallId
@@ -79,6 +80,9 @@ def plan(answer_file: Path, machine_file: Path | None, medium: Path | None, as_j
 @click.group
 def installer() -> None:
     """Install zeroth on this machine (on a booted installation medium)."""
+
+
+installer.add_command(repair)
 
 
 @installer.command

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from zeroth.deploy.imagedefaults import ImageDefaults
 from zeroth.deploy.signedboot import PROGRAM, SELECTOR, SIGNATURE
+from zeroth.deploy.slotfiles import BOOT_FILES
 from zeroth.deploy.verity import ROOT_TREE, RootTree, read_root_tree
 from zeroth.errors import ExitCode, UserError
 from zeroth.system.files import sha256_file
@@ -22,7 +23,6 @@ RAM_COPY = Path("/run/zeroth/image/root.squashfs")
 _PLAIN = ImageDefaults()
 ROOT_IMAGE = "root.squashfs"
 MANIFEST = "manifest.json"
-BOOT_FILES = ("xen.gz", "vmlinuz", "initrd.img")
 EFI_LOADER = Path("/usr/lib/zeroth/boot/grubx64.efi")
 _SUM_LINE = re.compile(r"([0-9a-f]{64}) [ *](?:\./)?(?:zeroth/)?([A-Za-z0-9._-]+)")
 _MAX_SUMS = 1 << 20

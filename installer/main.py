@@ -235,7 +235,7 @@ class Session:
         told += self._try_network(outcome, spec, step)
         with step.step("Check the image"):
             verify_image(image)
-            check_before(outcome, self.places)
+            check_before(self.places)
         hooks.environment["ZEROTH_DISK"] = outcome.disk.path
         told += hooks.run_stage(Stage.PRE_INSTALL, step)
         if self.person:

@@ -19,7 +19,7 @@ __all__ = ["Action", "ActionKind", "AlreadyApplied", "InstallPlan", "Leg", "Outc
 
 
 class ActionKind(StrEnum):
-    """What an action does; :mod:`installer.apply` has one function for each."""
+    """What an action does; :mod:`installer.apply` has one function for each, but for those that only a repair has."""
 
     BEGIN = "begin journal"
     WIPE = "wipe signatures"
@@ -37,6 +37,8 @@ class ActionKind(StrEnum):
     BOOT_ENTRY = "add EFI boot entry"
     HOOK = "run hook"
     COMMIT = "finish journal"
+    BOOT_STATE = "write boot state"
+    BOOT_COPY = "copy the other disk's boot files"
 
 
 @dataclass(frozen=True)

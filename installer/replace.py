@@ -20,7 +20,7 @@ from zeroth.deploy.bootsync import copy_boot_files
 from zeroth.deploy.esp import Esp
 from zeroth.deploy.layout import MIRRORED, InstallId, Layout, Part, Partition
 from zeroth.deploy.legs import Leg, Mirror
-from zeroth.deploy.loaders import add_boot_entry, install_bios_loader, loader_workspace
+from zeroth.deploy.loaders import install_bios_loader, loader_workspace, offer_boot_entry
 from zeroth.deploy.marker import clear_marker, write_marker
 from zeroth.deploy.running import note_leg
 from zeroth.deploy.slotstate import SlotState
@@ -305,12 +305,4 @@ class Replacement:
             if self.plan.layout.sector_size == 512:
                 install_bios_loader(self._disk, held.enter_context(loader_workspace()))
             if self.plan.uefi:
-                self._entry(step)
-
-    def _entry(self, step: Step) -> None:
-        try:
-            add_boot_entry(self._disk)
-        except UserError as error:
-            reservation = f"the firmware took no boot entry ({error.message.splitlines()[0]})"
-            self.reservations.append(reservation)
-            step.log(f"{reservation}; the disk boots by its removable-media path")
+                self.reservations += offer_boot_entry(self._disk, step)

@@ -12,7 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from installer.disks import Verdict
-from installer.plan import AlreadyApplied, InstallPlan, Outcome, Refused
+from installer.plan import Action, AlreadyApplied, InstallPlan, Outcome, Refused
 from installer.preflight import Check, Result
 from zeroth.spec.fetch.found import without_password
 from zeroth.spec.model import Hook
@@ -20,7 +20,8 @@ from zeroth.spec.render import printable
 from zeroth.system.facts import DiskFacts, Facts, NicFacts
 from zeroth.system.size import Size
 
-__all__ = ["WIDTH", "carries", "identity", "outcome_text", "show_checks", "show_facts", "show_outcome"]
+__all__ = ["WIDTH", "carries", "identity", "outcome_text", "show_actions", "show_checks", "show_facts",
+           "show_outcome"]  # fmt: skip
 
 WIDTH = 80
 
@@ -88,17 +89,22 @@ def _show_plan(console: Console, plan: InstallPlan) -> None:
     else:
         empty = "The disks are empty" if len(plan.disks) > 1 else "The disk is empty"
         _say(console, f"{empty}; nothing is lost.")
-    table = _table("", "step", "from MiB", "MiB")
-    for number, action in enumerate(plan.actions, 1):
-        start, size = (str(action.start >> 20), _mib(action.size)) if action.size else ("-", "-")
-        table.add_row(str(number), action.title, start, size)
-    table.columns[2].justify = table.columns[3].justify = "right"
-    console.print(table)
+    show_actions(console, plan.actions)
     _show_hooks(console, plan.hooks)
     _show_verdicts(console, plan.verdicts)
     show_checks(console, plan.checks)
     for reservation in plan.reservations:
         _say(console, f"Note: {reservation}")
+
+
+def show_actions(console: Console, actions: Sequence[Action]) -> None:
+    """Print what will be written, and where."""
+    table = _table("", "step", "from MiB", "MiB")
+    for number, action in enumerate(actions, 1):
+        start, size = (str(action.start >> 20), _mib(action.size)) if action.size else ("-", "-")
+        table.add_row(str(number), action.title, start, size)
+    table.columns[2].justify = table.columns[3].justify = "right"
+    console.print(table)
 
 
 def _show_refused(console: Console, refused: Refused) -> None:

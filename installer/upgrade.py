@@ -23,7 +23,7 @@ from zeroth.system.block import exclusive, mounted, partition_path
 from zeroth.system.facts import DiskFacts, Facts
 from zeroth.system.run import run
 
-__all__ = ["HostUpgrade", "MediumSource", "find_upgrade"]
+__all__ = ["HostUpgrade", "MediumSource", "carries_host", "find_upgrade"]
 
 _ARCHITECTURE = "amd64"
 
@@ -125,7 +125,7 @@ def find_upgrade(facts: Facts, spec: HostSpec, image: InstallImage) -> HostUpgra
 
     :raises UserError: when there is none, or more than one.
     """
-    hosts = tuple(disk for disk in facts.disks if _carries_host(disk))
+    hosts = tuple(disk for disk in facts.disks if carries_host(disk))
     choice = choose_disks(spec.disk, hosts)
     if not hosts or len(choice.legs) != 1 or choice.problems:
         found = ", ".join(f"{disk.path} ({disk.zeroth.applied.version})"
@@ -139,5 +139,6 @@ def find_upgrade(facts: Facts, spec: HostSpec, image: InstallImage) -> HostUpgra
     return HostUpgrade(Path(choice.legs[0].path), image, image.manifest, spec)
 
 
-def _carries_host(disk: DiskFacts) -> bool:
+def carries_host(disk: DiskFacts) -> bool:
+    """Whether a disk carries a finished installation."""
     return bool(disk.zeroth and disk.zeroth.state and disk.zeroth.applied and not disk.zeroth.marker)

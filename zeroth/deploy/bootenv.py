@@ -24,6 +24,7 @@ __all__ = [
     "ENVIRONMENT",
     "TRIES",
     "BootState",
+    "boot_state_problem",
     "copy_boot_state",
     "make_boot_state",
     "merged",
@@ -37,6 +38,7 @@ TRIES = 2
 _SIZE = 1024
 _HEADER = b"# GRUB Environment Block\n"
 _SLOTS = ("a", "b")
+_COMMITTED = re.compile(rb"^committed=[ab]$", re.MULTILINE)
 _NUMBER = re.compile(r"[0-9]{1,18}", re.ASCII)
 
 
@@ -88,6 +90,24 @@ def read_boot_state(esp: Esp) -> BootState:
     :raises UserError: when there is none.
     """
     return merged(tuple(_read(one) for one in esp.each))
+
+
+def boot_state_problem(esp: Esp) -> str:
+    """Why neither GRUB nor we can go by the block of one disk; empty when it is as it should be."""
+    try:
+        if not esp.exists(ENVIRONMENT):
+            return "is missing"
+        extents = esp.extents(ENVIRONMENT)
+        if len(extents) != 1:
+            return f"is in {len(extents)} pieces, and not in one"
+        with esp.device.open("rb") as device:
+            device.seek(extents[0])
+            raw = device.read(_SIZE)
+    except (UserError, OSError):
+        return "cannot be read"
+    if not raw.startswith(_HEADER) or not _COMMITTED.search(raw):
+        return "is damaged"
+    return ""
 
 
 def merged(states: tuple[BootState, ...]) -> BootState:

@@ -12,6 +12,7 @@ from zeroth.deploy.esp import Esp
 from zeroth.deploy.etcmerge import MADE, read_entry
 from zeroth.deploy.journal import read_journal
 from zeroth.deploy.running import entry_title
+from zeroth.deploy.slotfiles import read_slot_files
 from zeroth.deploy.slotstate import Slot, SlotState, other_slot
 from zeroth.errors import ExitCode, UserError
 from zeroth.system.run import run
@@ -49,10 +50,8 @@ def check_way_back(state: SlotState, esp: Esp) -> WayBack:
             f"slot {slot} ({title}) never proved itself", "Apply the upgrade again to try it again.",
             code=ExitCode.MACHINE,
         )  # fmt: skip
-    for line in esp.read_text(f"/zeroth/{slot}/SHA256SUMS").splitlines():
-        digest, _, name = line.partition("  ")
-        if esp.sha256(f"/zeroth/{slot}/{name}") != digest:
-            raise UserError(f"{name} of slot {slot} is damaged", "Install again.", code=ExitCode.MACHINE)
+    if damaged := read_slot_files(esp, slot).damaged:
+        raise UserError(f"{', '.join(damaged)} of slot {slot} is damaged", "Install again.", code=ExitCode.MACHINE)
     stores = [str(state.folder(one) / "store" / "store.db") for one in (slot, left)]
     said = run([sys.executable, "-I", "-m", "zeroth", "host", "lost", *stores, "--json"]).stdout
     return WayBack(slot, title, (*json.loads(said), *lost_settings(state, slot, left)))

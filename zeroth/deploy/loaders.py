@@ -10,6 +10,8 @@ from pathlib import Path
 
 from zeroth.deploy.esp import Esp
 from zeroth.deploy.layout import Part
+from zeroth.errors import UserError
+from zeroth.progress import Step
 from zeroth.system.block import flush
 from zeroth.system.files import sha256_file
 from zeroth.system.run import run
@@ -19,9 +21,12 @@ __all__ = [
     "EFI_PATH",
     "ENTRY_LABEL",
     "add_boot_entry",
+    "bios_loader_problem",
+    "has_boot_entry",
     "install_bios_loader",
     "install_efi_loader",
     "loader_workspace",
+    "offer_boot_entry",
     "stale_entries",
 ]
 
@@ -37,6 +42,14 @@ _MODULES = (
     "serial", "terminal", "minicmd", "gzio", "multiboot2", "linux", "all_video", "reboot", "halt",
     "hashsum", "gcry_sha256",
 )  # fmt: skip
+# include/grub/i386/pc/boot.h of GRUB: a jump over the BIOS's parameters, the sector of the core, the drive and a check
+# of it that the tool takes out on hard disks, code; then Windows' disk number and the partition table.
+_SECTOR = 512
+_CORE_SECTOR = 0x5C
+_BOOT_CODE = slice(0x68, 0x1B8)
+# In the core's first sector, from its end downwards: entries of 12 bytes. A core in one piece has one, and an empty
+# one ends the list.
+_BLOCK_LIST = _SECTOR - 2 * 12
 _ENTRY = re.compile(r"Boot([0-9A-F]{4})[* ] (.*?)\t.*?GPT,([0-9a-f-]{36})", re.IGNORECASE)
 
 
@@ -68,7 +81,7 @@ def install_bios_loader(disk: Path, work: Path) -> None:
     """
     core, boot = work / "core.img", work / "boot.img"
     try:
-        run(["grub-mkimage", "-O", "i386-pc", "-d", _GRUB, "-p", _PREFIX, "-o", core, *_MODULES])
+        run(_make_core(core))
         boot.write_bytes((_GRUB / "boot.img").read_bytes())
         # No device map: it would have the tool look at every disk of the machine. No Reed-Solomon codes: they take
         # seconds to compute, and guard against programs that write into unpartitioned space, which this is not.
@@ -78,6 +91,39 @@ def install_bios_loader(disk: Path, work: Path) -> None:
         core.unlink(missing_ok=True)
         boot.unlink(missing_ok=True)
     flush(disk)
+
+
+def bios_loader_problem(disk: Path, core_start: int, work: Path) -> str:
+    """What of GRUB for BIOS is not as :func:`install_bios_loader` would write it; empty when all is.
+
+    Left out of the comparison is what GRUB's tool writes for each disk, and what belongs to others: of the boot sector
+    the BIOS's parameters and the old partition table, of the core the list of its own sectors.
+
+    :param core_start: where the BIOS boot partition begins, in bytes.
+    :param work: any folder.
+    """
+    core = work / "wanted.img"
+    try:
+        run(_make_core(core))
+        wanted = core.read_bytes()
+    finally:
+        core.unlink(missing_ok=True)
+    boot = (_GRUB / "boot.img").read_bytes()
+    with disk.open("rb") as device:
+        sector = device.read(_SECTOR)
+        device.seek(core_start)
+        found = device.read(len(wanted))
+    first = core_start // _SECTOR
+    points = int.from_bytes(sector[_CORE_SECTOR : _CORE_SECTOR + 8], "little") == first
+    if sector[:2] != boot[:2] or sector[_BOOT_CODE] != boot[_BOOT_CODE] or sector[-2:] != boot[-2:] or not points:
+        return "the boot sector is not ours"
+    if found[:_BLOCK_LIST] != wanted[:_BLOCK_LIST] or found[_SECTOR:] != wanted[_SECTOR:]:
+        return "GRUB's core is not ours"
+    return ""
+
+
+def _make_core(core: Path) -> list[str | Path]:
+    return ["grub-mkimage", "-O", "i386-pc", "-d", _GRUB, "-p", _PREFIX, "-o", core, *_MODULES]
 
 
 def install_efi_loader(esp: Esp, loader: Path) -> None:
@@ -97,6 +143,28 @@ def add_boot_entry(disk: Path) -> None:
         ["efibootmgr", "--quiet", "--create", "--disk", disk, "--part", str(int(Part.ESP)), "--label", ENTRY_LABEL,
          "--loader", EFI_PATH.replace("/", "\\")]
     )  # fmt: skip
+
+
+def offer_boot_entry(disk: Path, step: Step) -> tuple[str, ...]:
+    """The same, from a firmware that may refuse; returns what did not work, which does not matter for booting."""
+    try:
+        add_boot_entry(disk)
+    except UserError as error:
+        # Firmware with full or locked variables is common, and the disk boots without an entry.
+        reservation = f"the firmware took no boot entry ({error.message.splitlines()[0]})"
+        step.log(f"{reservation}; the disk boots by its removable-media path")
+        return (reservation,)
+    return ()
+
+
+def has_boot_entry(listing: str, partition: str) -> bool:
+    """Whether the firmware has an entry of ours for an ESP.
+
+    :param listing: what ``efibootmgr --verbose`` prints.
+    :param partition: its PARTUUID.
+    """
+    found = (_ENTRY.match(line) for line in listing.splitlines())
+    return any(match and match[2] == ENTRY_LABEL and match[3].lower() == partition.lower() for match in found)
 
 
 def stale_entries(listing: str, present: set[str]) -> list[str]:

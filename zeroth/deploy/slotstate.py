@@ -18,7 +18,7 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from zeroth.deploy.journal import Journal
+from zeroth.deploy.journal import Journal, read_journal
 from zeroth.errors import ExitCode, UserError
 from zeroth.system.files import atomic_write, fsync_directory
 
@@ -94,6 +94,18 @@ class SlotState:
         :raises UserError: when its note is damaged.
         """
         return _read(self.proved_path(slot))
+
+    def last_proved(self) -> Slot:
+        """The slot that was made the one to start by default last, as far as it was noted: for a lost boot state.
+
+        :raises UserError: when the note of an upgrade is damaged.
+        """
+        path = self.upgrades / "journal.jsonl"
+        made = [entry.get("slot") for entry in (read_journal(path) if path.exists() else [])
+                if (entry.get("what"), entry.get("status")) in (("trial", "done"), ("back", "done"))]  # fmt: skip
+        slot: Slot = "b" if made[-1:] == ["b"] else "a"
+        # What was written over since can't be it: it has not proved itself.
+        return other_slot(slot) if self.pending(slot) else slot
 
     def note(self, slot: Slot, pending: Pending) -> None:
         """Note an upgrade, durably."""

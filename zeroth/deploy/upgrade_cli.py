@@ -29,7 +29,7 @@ from zeroth.sinks import log_file, sink_for
 from zeroth.system.console import on_consoles
 from zeroth.system.run import run
 
-__all__ = ["apply", "cancel", "status"]
+__all__ = ["alone", "apply", "cancel", "status"]
 
 _LOCK = Path("/run/zeroth/upgrade.lock")
 _LOG = Path("/var/log/zeroth/upgrade.log")
@@ -62,7 +62,7 @@ def apply(
     if not (yes or plan_only) and (as_json or file == "-" or not sys.stdin.isatty()):
         raise UserError("nobody can be asked here", "Say --yes to apply it, or --plan to see what would be done.")
     state = SlotState()
-    with _alone(), opened(file, keys, unsigned=unsigned) as found:
+    with alone(), opened(file, keys, unsigned=unsigned) as found:
         plan = plan_upgrade(read_host(state), found.header, allow_downgrade=allow_downgrade)
         if plan is None:
             click.echo(
@@ -94,7 +94,7 @@ def cancel() -> None:
       zeroth upgrade cancel
     """  # fmt: skip
     _as_root()
-    with _alone():
+    with alone():
         host = read_host(SlotState())
         if host.trial:
             raise UserError(
@@ -141,7 +141,7 @@ def _as_root() -> None:
 
 
 @contextmanager
-def _alone() -> Iterator[None]:
+def alone() -> Iterator[None]:
     """One upgrade at a time."""
     _LOCK.parent.mkdir(parents=True, exist_ok=True)
     handle = os.open(_LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)

@@ -13,6 +13,7 @@ from hostagent.store.tables import Entry
 from tests.unit.deploy.upgrading import HEADER, FileHost
 from zeroth.deploy.bootenv import BootState, write_boot_state
 from zeroth.deploy.goback import check_way_back, go_back, lost_settings
+from zeroth.deploy.slotfiles import BOOT_FILES
 from zeroth.errors import UserError
 
 
@@ -53,7 +54,7 @@ def host(tmp_path: Path) -> FileHost:
     """Slot b has proved itself."""
     host = FileHost.make(tmp_path)
     host.upgrade()
-    sums = "".join(f"{host.esp.sha256(f'/zeroth/a/{name}')}  {name}\n" for name in ("xen.gz", "vmlinuz"))
+    sums = "".join(f"{host.esp.sha256(f'/zeroth/a/{name}')}  {name}\n" for name in BOOT_FILES)
     host.esp.put_text(sums, "/zeroth/a/SHA256SUMS")
     host.esp.put_text("menuentry 'zeroth 1.1.0 (slot a)' --id zeroth-a {\n}\n", "/zeroth/a/entry.cfg")
     for slot in ("a", "b"):

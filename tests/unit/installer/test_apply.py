@@ -140,8 +140,9 @@ def test_an_empty_disk(disk: LoopDisk, image: InstallImage) -> None:
     _check_installed(disk, image)
 
 
-# Hooks and mirrors have tests of their own.
-NOT_HERE = (ActionKind.WIPE, ActionKind.ARRAYS, ActionKind.HOOK, ActionKind.BOOT_ENTRY, ActionKind.COMMIT)
+# Hooks, mirrors and repairs have tests of their own.
+NOT_HERE = (ActionKind.WIPE, ActionKind.ARRAYS, ActionKind.HOOK, ActionKind.BOOT_ENTRY, ActionKind.COMMIT,
+            ActionKind.BOOT_STATE, ActionKind.BOOT_COPY)  # fmt: skip
 STEPS = [kind for kind in ActionKind if kind not in NOT_HERE]
 
 
