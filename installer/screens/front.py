@@ -110,7 +110,7 @@ class Front:
 
     def ended(self, report: Report) -> Decision | None:
         """Show how it ended, and wait for what comes next; None where nobody was asked, or they left."""
-        if self._state is None or self._thread is None or not self._thread.is_alive():
+        if self._state is None or self._closing.is_set() or self._thread is None or not self._thread.is_alive():
             return None
         from installer.ending import Ended
         from installer.screens.state import Ending

@@ -14,8 +14,9 @@ import struct
 import termios
 import time
 import tty
-from asyncio import CancelledError, run_coroutine_threadsafe, sleep
+from asyncio import run_coroutine_threadsafe, sleep
 from codecs import getincrementaldecoder
+from concurrent.futures import wait
 from contextlib import suppress
 from pathlib import Path
 from threading import Event, Thread
@@ -143,8 +144,12 @@ class ConsoleDriver(Driver):
         """What is typed ahead must not overtake: letters go straight to the field in focus, other keys past many."""
         self.process_message(message)
         if isinstance(message, Key) and not message.is_printable:
-            with suppress(TimeoutError, CancelledError):
-                run_coroutine_threadsafe(self._settled(), self._loop).result(_SETTLING)
+            settled = run_coroutine_threadsafe(self._settled(), self._loop)
+            end = time.monotonic() + _SETTLING
+            # Whoever ends the screens waits for this thread, on the thread that would settle them.
+            while not (wait([settled], _POLL).done or self._ended.is_set() or time.monotonic() > end):
+                pass
+            settled.cancel()
 
     async def _settled(self) -> None:
         """Wait until nothing is under way between the widgets."""
