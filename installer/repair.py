@@ -121,9 +121,11 @@ def plan_repair(
 
 def _judged(legs: Sequence[Leg], state: SlotState) -> _Host:
     """The best disk first, and what all of them say together."""
-    known = tuple(leg.boot for leg in legs if leg.boot)
+    ranked = tuple(sorted(legs, key=_rank))
+    # In this order: where two disks are equally new and differ, the one that is copied from is believed.
+    known = tuple(leg.boot for leg in ranked if leg.boot)
     boot = merged(known) if known else BootState(state.last_proved(), generation=1)
-    return _Host(tuple(sorted(legs, key=_rank)), boot, not known)
+    return _Host(ranked, boot, not known)
 
 
 def _rank(leg: Leg) -> tuple[int, int, int, int]:

@@ -115,6 +115,11 @@ def test_one_disk_of_a_mirror_is_said() -> None:
     assert any("only /dev/sda is there" in note for note in _plan(_leg(1)).reservations)
 
 
+def test_of_two_equally_new_disks_the_one_with_less_damage_is_believed() -> None:
+    plan = _plan(_leg(1, WHOLE, BAD, BootState("a")), _leg(2, WHOLE, WHOLE, BootState("b")))
+    assert (plan.legs[0].number, plan.boot.committed) == (2, "b")
+
+
 _SLOT = st.sampled_from([WHOLE, BAD, EMPTY])
 _WRONG = st.sets(st.sampled_from(["menu", "loader", "bios", "entry"])).map(sorted)
 _BOOT = st.builds(BootState, st.sampled_from("ab"), st.just(""), st.just(0), st.integers(0, 3))
