@@ -51,7 +51,9 @@ def status(*, as_json: bool) -> int:
 @click.option("--disk", "wanted", metavar="DISK", help="The new disk, named as in an answer: serial=S3Z9.")
 @click.option("--erase", is_flag=True, help="What is on the new disk may be lost.")
 @click.option("--yes", is_flag=True, help="Do not ask.")
-def replace(*, wanted: str | None, erase: bool, yes: bool) -> int:
+@click.option("--plan", "plan_only", is_flag=True, help="Show what would be done, and do nothing.")
+@click.option("--json", "as_json", is_flag=True, help="The plan as JSON.")
+def replace(*, wanted: str | None, erase: bool, yes: bool, plan_only: bool, as_json: bool) -> int:
     """Make a new disk the second one of this host's mirror: everything that the other has, so that it starts alone.
 
     Shows first what will be done. Guests run on. When it is interrupted, the same command goes on.
@@ -59,22 +61,28 @@ def replace(*, wanted: str | None, erase: bool, yes: bool) -> int:
     \b
     Examples:
       zeroth disk replace
+      zeroth disk replace --plan --json
       zeroth disk replace --disk serial=S3Z9NB0K --yes
     """
+    if not (yes or plan_only) and (as_json or not sys.stdin.isatty()):
+        raise UserError("nobody can be asked here", "Say --yes to replace, or --plan to see what would be done.",
+                        code=ExitCode.USAGE)  # fmt: skip
     mirror = _mirror(booted())
     if mirror is None:
         raise UserError("this host lies on one disk: it was not installed as a mirror", "Install it again as one.")
     state = SlotState()
     plan = plan_replacement(mirror, LiveMachine().facts(), legs_given(state), wanted, erase=erase)
-    for line in plan.lines():
-        click.echo(line)
-    if not yes:
-        if not sys.stdin.isatty():
-            raise UserError("nobody is there to be asked", "Say --yes.", code=ExitCode.USAGE)
-        click.confirm("Go on?", abort=True)
-    with Stream([sink_for(Console(stderr=True), sys.stderr, json_lines=False)]).step("Replace the disk") as step:
-        reservations = Replacement(plan, state).run(step)
-    for text in reservations:
+    if not as_json:
+        click.echo("\n".join(plan.lines()))
+    reservations: tuple[str, ...] = ()
+    goes = not plan_only and (yes or click.confirm("Go on?"))
+    if goes:
+        with Stream([sink_for(Console(stderr=True), sys.stderr, json_lines=False)]).step("Replace the disk") as step:
+            reservations = Replacement(plan, state).run(step)
+    if as_json:
+        outcome = "replaced" if goes else "plan"
+        click.echo(json.dumps({"outcome": outcome, **plan.as_json(), "reservations": list(reservations)}, indent=1))
+    for text in () if as_json else reservations:
         click.echo(f"note: {text}", err=True)
     return ExitCode.RESERVATIONS if reservations else ExitCode.DONE
 

@@ -249,20 +249,17 @@ def place_of(disk: DiskFacts, part: Part) -> PartitionFacts:
 
 
 def _file_problem(esp: Esp, path: str, text: str) -> str:
-    if not esp.exists(path):
-        return f"{path} is missing"
-    try:
-        same = esp.read_text(path) == text
-    except UserError:
-        return f"{path} cannot be read"
-    return "" if same else f"{path} is not what the host's settings make of it"
+    return _problem(esp, path, lambda: esp.read_text(path) == text, "not what the host's settings make of it")
 
 
 def _loader_problem(esp: Esp, digest: str) -> str:
-    if not esp.exists(EFI_PATH):
-        return f"{EFI_PATH} is missing"
+    return _problem(esp, EFI_PATH, lambda: esp.sha256(EFI_PATH) == digest, "another program")
+
+
+def _problem(esp: Esp, path: str, same: Callable[[], bool], otherwise: str) -> str:
+    if not esp.exists(path):
+        return f"{path} is missing"
     try:
-        same = esp.sha256(EFI_PATH) == digest
+        return "" if same() else f"{path} is {otherwise}"
     except UserError:
-        return f"{EFI_PATH} cannot be read"
-    return "" if same else f"{EFI_PATH} is another program"
+        return f"{path} cannot be read"

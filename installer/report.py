@@ -13,12 +13,16 @@ from datetime import UTC, datetime
 from itertools import count
 from uuid import uuid4
 
+from pydantic import ValidationError
+
 from installer.hostkeys import HostKey
 from zeroth import __version__
+from zeroth.errors import UserError
 from zeroth.notify.courier import Courier, Message
 from zeroth.notify.syslog import SyslogSender, syslog_body
 from zeroth.notify.webhook import webhook_sender
 from zeroth.progress import Event, EventKind
+from zeroth.spec.arguments import PLAN
 from zeroth.spec.fetch.found import without_password
 from zeroth.spec.model import HostSpec, Webhook
 from zeroth.system.facts import Facts
@@ -159,10 +163,19 @@ class Reporter:
 
 
 def told_plan(spec: HostSpec, addresses: Sequence[str]) -> HostSpec:
-    """The answer, with more addresses that are told how it goes, but not of each step."""
+    """The answer, with more addresses that are told how it goes, but not of each step.
+
+    :raises UserError: one is no address.
+    """
     if not addresses:
         return spec
-    more = (Webhook(url=address, progress=False) for address in addresses)
+    try:
+        more = [Webhook(url=address, progress=False) for address in addresses]
+    except ValidationError as error:
+        raise UserError(
+            f"{PLAN}= names no address that a plan could be sent to: {error.errors()[0]['msg']}",
+            f"Write {PLAN}=https://SERVER/PATH on the kernel command line, or {PLAN} alone.",
+        ) from None
     notify = spec.notify.model_copy(update={"webhooks": (*spec.notify.webhooks, *more)})
     return spec.model_copy(update={"notify": notify})
 

@@ -7,16 +7,14 @@ from rich.console import Console
 from installer.image import RAM_COPY
 from tests.bench.figures import Figures
 from tests.bench.hosts import install_steps
+from tests.bench.staging import measuring
 from tests.lab.host import Host
 from tests.lab.install import install, installer_machine, new_target
 from tests.lab.machine import Firmware
 from tests.lab.parts import opened
-from tests.lab.paths import CACHE
-from tests.lab.runner import Lane
 from tests.lab.scenarios.refusals import rescue_shell
 from tests.lab.stage import Stage
 from zeroth.deploy.layout import Part
-from zeroth.progress import Stream
 from zeroth.system.live import MEDIUM
 from zeroth.system.run import run
 from zeroth.system.size import MIB
@@ -42,13 +40,8 @@ echo "di""d $size $begin $wrote $end"
 
 def copy_figures(console: Console) -> list[Figures]:
     """Install on a slow disk, then copy the same there by `dd`."""
-    stage = Stage("bench-copy", CACHE / "run" / "bench-copy", Stream([Lane(console)]))
-    try:
-        with stage.running():
-            return _measure(stage)
-    finally:
-        stage.end()
-        stage.clear()
+    with measuring("bench-copy", console) as stage:
+        return _measure(stage)
 
 
 def _measure(stage: Stage) -> list[Figures]:

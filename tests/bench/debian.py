@@ -12,15 +12,13 @@ from rich.console import Console
 from images.config import SUITE, BuildConfig, checkout
 from images.packages import read_list
 from tests.bench.figures import Figures
+from tests.bench.staging import measuring
 from tests.lab import disks
 from tests.lab.host import Host
 from tests.lab.install import DISK_SIZE, installer_machine, new_target
 from tests.lab.machine import Disk, Firmware
-from tests.lab.paths import CACHE
-from tests.lab.runner import Lane
 from tests.lab.scenarios.refusals import rescue_shell
 from tests.lab.stage import Stage
-from zeroth.progress import Stream
 from zeroth.system.run import run
 
 __all__ = ["debian_figures"]
@@ -60,13 +58,8 @@ step end
 
 def debian_figures(console: Console) -> list[Figures]:
     """Install it once; its packages are on the machine already, as ours are."""
-    stage = Stage("bench-debian", CACHE / "run" / "bench-debian", Stream([Lane(console)]))
-    try:
-        with stage.running():
-            return _measure(stage)
-    finally:
-        stage.end()
-        stage.clear()
+    with measuring("bench-debian", console) as stage:
+        return _measure(stage)
 
 
 def _measure(stage: Stage) -> list[Figures]:

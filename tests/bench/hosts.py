@@ -8,15 +8,13 @@ import time
 from rich.console import Console
 
 from tests.bench.figures import Figures
+from tests.bench.staging import measuring
 from tests.lab.checks import check_units
 from tests.lab.host import Host
 from tests.lab.install import FIRST_BOOT, install, new_target
 from tests.lab.machine import Firmware
-from tests.lab.paths import CACHE
-from tests.lab.runner import Lane
 from tests.lab.stage import Stage
 from tests.lab.web import wait_api
-from zeroth.progress import Stream
 
 __all__ = ["host_figures"]
 
@@ -29,13 +27,8 @@ _STEP = re.compile(r"^\S+ ( *)(\S.*): done \((\d+\.\d) s\)$", re.MULTILINE)
 
 def host_figures(console: Console) -> list[Figures]:
     """Install under BIOS, start twice, leave alone, and read."""
-    stage = Stage("bench", CACHE / "run" / "bench", Stream([Lane(console)]))
-    try:
-        with stage.running():
-            return _measure(stage)
-    finally:
-        stage.end()
-        stage.clear()
+    with measuring("bench", console) as stage:
+        return _measure(stage)
 
 
 def _measure(stage: Stage) -> list[Figures]:

@@ -175,6 +175,16 @@ def test_a_plan_and_no_more(tmp_path: Path, image: InstallImage) -> None:
     assert "Write the partition table (GPT)" in session.log.read_text()
 
 
+@pytest.mark.parametrize("address", ["https://", "http://[", "https://x/ y"])
+def test_a_plan_for_no_address_is_the_users_mistake(tmp_path: Path, image: InstallImage, address: str) -> None:
+    session = _session(tmp_path, disk("/nonexistent/vda"), image)
+    session.cmdline = tmp_path / "cmdline"
+    session.cmdline.write_text(f'quiet zeroth.plan="{address}"\n')
+    report = session.run()
+    assert (report.ended, report.code) == (Ended.FAILED, ExitCode.INPUT)
+    assert "zeroth.plan= names no address" in report.reason
+
+
 def test_an_interruption_is_told_too(tmp_path: Path, image: InstallImage) -> None:
     with receiver() as server:
         script = "kill -INT $PPID; sleep 600"

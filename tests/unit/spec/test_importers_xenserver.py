@@ -9,7 +9,6 @@ from typing import Any
 import pytest
 
 from zeroth.spec.importers.xenserver import read_xenserver
-from zeroth.spec.importers.xenserver_network import prefix_length
 from zeroth.spec.problems import Severity
 from zeroth.spec.validate import validated
 
@@ -388,18 +387,3 @@ def test_every_word_of_the_reference_is_tried() -> None:
     words = set(re.findall(r"^\| `([^`]+)`", part, re.MULTILINE)) - {"upgrade", "restore"}
     tried = {case[0] for case in (*CARRIED, *LEFT_OUT, *TRAPS)} - {"anything"}
     assert words == tried
-
-
-@pytest.mark.parametrize(
-    ("mask", "length"),
-    [
-        ("255.255.255.0", 24),
-        ("0.0.0.0", 0),
-        ("255.255.255.255", 32),
-        ("255.0.255.0", None),
-        ("0.0.0.255", None),
-        ("24", None),
-    ],
-)
-def test_network_masks(mask: str, length: int | None) -> None:
-    assert prefix_length(mask) == length
