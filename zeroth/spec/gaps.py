@@ -14,7 +14,6 @@ from zeroth.spec.document import Path
 from zeroth.spec.model import (
     DiskSpec,
     HostSpec,
-    Layout,
     LocalSr,
     ManagementNetwork,
     NoAddress,
@@ -46,8 +45,6 @@ def gaps(spec: HostSpec) -> tuple[Gap, ...]:
 
 
 def _disk(disk: DiskSpec) -> Iterator[Gap]:
-    if disk.layout is not Layout.SINGLE:
-        yield Gap(("disk", "layout"), "a mirror of two disks", refused=True)
     if disk.sr_disks:
         yield Gap(("disk", "sr_disks"), "further disks in the local storage repository", refused=True)
     if disk.keep_sr:

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from installer import planner
 from installer.plan import ActionKind, InstallPlan, Outcome, Refused
 from installer.planner import plan_installation
 from tests.unit.installer.machines import IDENTITY, disk, image, machine, request, spec
@@ -16,14 +14,7 @@ from zeroth.deploy.layout import ARRAY_HEAD, Part
 from zeroth.system.facts import DiskFacts, FirmwareFacts
 from zeroth.system.size import GIB, MIB
 
-pytestmark = pytest.mark.usefixtures("allowed")
 SIZES = st.integers(15 * GIB // MIB, 40 * GIB // MIB).map(lambda mib: mib * MIB)
-
-
-@pytest.fixture
-def allowed(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The installer refuses mirrors until the lab has shown that they start."""
-    monkeypatch.setattr(planner, "gaps", lambda spec: ())
 
 
 def _outcome(*disks: DiskFacts, answer: dict[str, Any] | None = None, **fields: Any) -> Outcome:  # noqa: ANN401
