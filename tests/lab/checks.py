@@ -9,7 +9,7 @@ from tests.lab.host import Host
 from tests.lab.stage import expect
 from tests.lab.web import certificate, log_in, logged_in
 
-__all__ = ["agent_memory", "check_crashes", "check_host", "check_units", "check_xen"]
+__all__ = ["PARTITIONS", "agent_memory", "check_crashes", "check_host", "check_running", "check_units", "check_xen"]
 
 AGENT_PID = "systemctl show -P MainPID zeroth-agent.service"
 """A command that prints the agent's process id, 0 when it does not run."""
@@ -18,8 +18,13 @@ PARTITIONS = ("zeroth-bios", "zeroth-esp", "zeroth-a", "zeroth-b", "zeroth-state
 
 def check_host(host: Host) -> None:
     """Everything below; the end state of every path that installs a host."""
-    check_xen(host)
     check_disk(host)
+    check_running(host)
+
+
+def check_running(host: Host) -> None:
+    """All of it but the disk."""
+    check_xen(host)
     check_first_boot(host)
     check_network(host)
     check_secrets(host)
