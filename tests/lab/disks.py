@@ -5,14 +5,27 @@ from __future__ import annotations
 import errno
 import hashlib
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import BinaryIO
 
 from tests.lab.tools import tools
 from zeroth.system.run import run
 from zeroth.system.size import MIB, Size
 
-__all__ = ["ANSWER_LABEL", "blank", "copy", "describe", "digest", "fat_data", "fat_volume", "flash", "overlay", "raw"]
+__all__ = [
+    "ANSWER_LABEL",
+    "blank",
+    "copy",
+    "describe",
+    "digest",
+    "fat_data",
+    "fat_volume",
+    "flash",
+    "holds",
+    "overlay",
+    "raw",
+]
 
 ANSWER_LABEL = "ZEROTH-CFG"
 _FAT_SIZE = Size(8 * MIB)
@@ -83,25 +96,44 @@ def digest(path: Path) -> str:
     Holes are skipped, so that a mostly empty disk takes no time; a write of zeros into one counts as a change too.
     """
     found = hashlib.sha256()
+    begun = None
     with path.open("rb") as file:
-        size, at = os.fstat(file.fileno()).st_size, 0
-        while at < size:
-            try:
-                start = os.lseek(file.fileno(), at, os.SEEK_DATA)
-            except OSError as error:
-                if error.errno != errno.ENXIO:
-                    raise
-                break
-            at = os.lseek(file.fileno(), start, os.SEEK_HOLE)
-            found.update(b"%d+%d:" % (start, at - start))
-            file.seek(start)
-            left = at - start
-            while left:
-                chunk = file.read(min(left, 1 << 20))
-                found.update(chunk)
-                left -= len(chunk)
-        found.update(b"%d" % size)
+        for at, size, chunk in _pieces(file):
+            if begun != at:
+                found.update(b"%d+%d:" % (at, size))
+            begun = at + len(chunk)
+            found.update(chunk)
+        found.update(b"%d" % os.fstat(file.fileno()).st_size)
     return found.hexdigest()
+
+
+def holds(path: Path, words: bytes) -> bool:
+    """Whether these bytes stand anywhere on a raw disk."""
+    before, end = b"", 0
+    with path.open("rb") as file:
+        for at, _, chunk in _pieces(file):
+            text = (before if at == end else b"") + chunk
+            if words in text:
+                return True
+            before, end = text[1 - len(words) :], at + len(chunk)
+    return False
+
+
+def _pieces(file: BinaryIO) -> Iterator[tuple[int, int, bytes]]:
+    """Where, of how much in one piece, and what: all of a sparse file but its holes."""
+    size, at = os.fstat(file.fileno()).st_size, 0
+    while at < size:
+        try:
+            start = os.lseek(file.fileno(), at, os.SEEK_DATA)
+        except OSError as error:
+            if error.errno != errno.ENXIO:
+                raise
+            break
+        at = os.lseek(file.fileno(), start, os.SEEK_HOLE)
+        file.seek(start)
+        while chunk := file.read(min(at - start, 1 << 20)):
+            yield start, at - start, chunk
+            start += len(chunk)
 
 
 def describe(path: Path, base_format: str) -> str:

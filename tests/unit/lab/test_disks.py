@@ -39,3 +39,24 @@ def test_the_lab_answer_is_a_hostspec(monkeypatch: pytest.MonkeyPatch) -> None:
     assert spec.hostname == answers.HOSTNAME
     assert spec.disk.wipe
     assert spec.reinstall
+
+
+@pytest.mark.parametrize("place", [0, (1 << 20) - 4, 5 << 20])
+def test_words_are_found_wherever_they_stand_on_a_disk(tmp_path: Path, place: int) -> None:
+    path = disks.blank(tmp_path / "disk.raw", Size(16 << 20))
+    with path.open("r+b") as file:
+        file.write(b"x" * (2 << 20))
+        file.seek(place)
+        file.write(b"secret words")
+    assert disks.holds(path, b"secret words")
+    assert not disks.holds(path, b"secret wordsy")
+
+
+def test_words_on_both_sides_of_a_hole_are_none(tmp_path: Path) -> None:
+    path = disks.blank(tmp_path / "disk.raw", Size(16 << 20))
+    with path.open("r+b") as file:
+        file.seek((1 << 20) - 6)
+        file.write(b"secret")
+        file.seek(8 << 20)
+        file.write(b" words")
+    assert not disks.holds(path, b"secret words")
