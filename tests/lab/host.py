@@ -21,6 +21,9 @@ __all__ = ["Host", "LabError", "Stopped"]
 _LOST_TIMER = "rcu_preempt kthread timer wakeup didn't happen"
 """Linux's word for a processor whose timer interrupt never came. QEMU, emulating several processors on a busy machine,
 loses one now and then; the guest then hangs for good. A second report tells a loss from a slow machine."""
+_KERNEL, _INIT = "Linux version", "Run /init as init process"
+_SILENCE = 180.0
+"""Seconds: between these two lines a kernel that starts always has something to say, and none to watch its timers."""
 
 _SSH_OPTIONS = (
     "-o", "StrictHostKeyChecking=no", "-o", "UserKnownHostsFile=/dev/null", "-o", "GlobalKnownHostsFile=/dev/null",
@@ -93,7 +96,12 @@ class Host:
 
     def lost_by_emulator(self) -> bool:
         """Whether the guest hangs because its processor lost a timer interrupt, which real ones do not."""
-        return self.serial.text().count(_LOST_TIMER) > 1
+        said = self.serial.text()
+        return said.count(_LOST_TIMER) > 1 or self._silent_at_start(said)
+
+    def _silent_at_start(self, said: str) -> bool:
+        starts = _INIT not in said[max(said.rfind(_KERNEL), 0) :] and _KERNEL in said
+        return starts and time.time() - self.serial.log.stat().st_mtime > _SILENCE
 
     def wait_stopped(self, seconds: float) -> Stopped:
         """Wait until the machine ends by itself (it powers off, or resets where that stops it).
