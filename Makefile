@@ -4,7 +4,7 @@ SHELL := /bin/bash
 PYTHON := .venv/bin/python
 ONLY ?=
 
-.PHONY: help iso check test lab run bench reproducible docs lock clean
+.PHONY: help iso lint check test lab run bench reproducible docs lock clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -16,10 +16,14 @@ help: ## List the targets
 iso: .venv/ready ## Build dist/zeroth.iso from Debian packages
 	@$(PYTHON) -m zeroth image build
 
-check: .venv/ready ## Lint, types, unit tests (under two minutes)
-	@$(PYTHON) -m ruff check . && $(PYTHON) -m ruff format --check . && $(PYTHON) -m mypy && $(PYTHON) -m pytest
+lint: .venv/ready ## Lint and types
+	@$(PYTHON) -m ruff check . && $(PYTHON) -m ruff format --check . && $(PYTHON) -m mypy
 
-test: check ## check, then the main paths in real boots (under 50 minutes)
+check: lint ## Lint, types, unit tests but the thorough ones (under two minutes)
+	@$(PYTHON) -m pytest -m "not thorough"
+
+test: lint ## Every unit test, then the main paths in real boots (under 50 minutes)
+	@$(PYTHON) -m pytest
 	@$(PYTHON) -m tests.lab main
 
 lab: .venv/ready ## Every scenario, or one: make lab ONLY=name

@@ -174,6 +174,7 @@ def _cut(monkeypatch: pytest.MonkeyPatch, fuse: Fuse) -> None:
         monkeypatch.setattr(Path, name, fuse.around(real_method))
 
 
+@pytest.mark.thorough
 def test_a_power_cut_at_any_write_leaves_the_old_slot(host: FileHost, monkeypatch: pytest.MonkeyPatch) -> None:
     # Of an earlier upgrade: something to lose, and an order to try it.
     host.upgrade()

@@ -162,6 +162,7 @@ def _operations() -> int:
         return host.programs.count
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("after", [False, True], ids=["before", "after"])
 def test_a_power_cut_at_any_operation_is_recovered_from(memory: Path, after: bool) -> None:
     operations = _operations()

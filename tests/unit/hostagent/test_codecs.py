@@ -58,6 +58,7 @@ def close(one: Value, other: Value) -> bool:
     return False
 
 
+@pytest.mark.thorough
 @settings(max_examples=50)
 @given(st.lists(VALUES, max_size=3))
 def test_xml_round_trip(values: list[Value]) -> None:

@@ -21,6 +21,8 @@ from images.snapshot import Snapshot, parse_snapshot
 from tests.unit.images.archive import SUITES, Deb, Signer, make_archive
 from zeroth.errors import UserError
 
+pytestmark = pytest.mark.thorough
+
 DAY = timedelta(days=1)
 JANUARY = datetime(2026, 1, 10, 9, tzinfo=UTC)
 BASE = (Deb("dpkg", fields={"Essential": "yes", "Priority": "required"}), Deb("apt"))

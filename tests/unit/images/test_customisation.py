@@ -31,6 +31,8 @@ from zeroth.spec.errors import FileErrors
 from zeroth.spec.yaml_text import write_yaml
 from zeroth.system.run import run
 
+pytestmark = pytest.mark.thorough
+
 ROOT = checkout()
 PACKAGES = ROOT / "images" / "packages"
 FOLDER = ROOT / "tests" / "customisations"

@@ -26,6 +26,7 @@ def steps(tmp_path: Path, **changes: object) -> Steps:
     return Steps(config, BuildLog(io.StringIO()), tmp_path, "today", lambda: pytest.fail("no package is installed"))
 
 
+@pytest.mark.thorough
 def test_what_changes_what(tmp_path: Path) -> None:
     answer = tmp_path / "a.ks"
     answer.write_text("rootpw --lock\n")

@@ -157,6 +157,7 @@ def test_a_medium_for_secure_boot(disk: LoopDisk, image: InstallImage) -> None:
     _check_installed(disk, signed)
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("kind", STEPS)
 def test_goes_on_after_a_fault(disk: LoopDisk, image: InstallImage, kind: ActionKind) -> None:
     """Cut off after this step. The answer gives no consent: what the first run left counts as its own."""
@@ -181,6 +182,7 @@ def test_nothing_is_written_before_the_first_action(disk: LoopDisk, image: Insta
     assert not any(_head(disk.node, 4 * MIB))
 
 
+@pytest.mark.thorough
 def test_an_older_host_needs_consent_and_leaves_nothing(disk: LoopDisk, image: InstallImage) -> None:
     _run(_application(disk, image))
     before = disk.facts()
@@ -193,6 +195,7 @@ def test_an_older_host_needs_consent_and_leaves_nothing(disk: LoopDisk, image: I
     assert not {part.uuid for part in before.partitions} & {part.uuid for part in after.partitions}
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("fault", [ActionKind.BEGIN, ActionKind.WIPE, ActionKind.TABLE])
 def test_a_foreign_disk_with_consent_goes_on_too(disk: LoopDisk, image: InstallImage, fault: ActionKind) -> None:
     subprocess.run(["mkfs.ext4", "-q", "-F", disk.node], check=True)
@@ -211,6 +214,7 @@ SECTOR = 512
 PRIMARY, ENTRIES, BACKUP = slice(SECTOR, 2 * SECTOR), slice(2 * SECTOR, 34 * SECTOR), slice(-33 * SECTOR, None)
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(
     "lost",
     [(PRIMARY,), (ENTRIES,), (BACKUP,), (PRIMARY, BACKUP), (ENTRIES, BACKUP), (PRIMARY, ENTRIES, BACKUP)],

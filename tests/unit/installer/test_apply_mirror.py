@@ -47,7 +47,7 @@ from zeroth.system.facts import FirmwareFacts
 from zeroth.system.mdraid import Array, Member
 from zeroth.system.size import GIB, MIB
 
-pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="loop devices and mounts need root")
+pytestmark = [pytest.mark.skipif(os.geteuid() != 0, reason="loop devices and mounts need root"), pytest.mark.thorough]
 
 # Both, whatever their names.
 MIRROR = {"layout": "mirror", "select": "size>=16GiB"}

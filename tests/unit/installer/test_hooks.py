@@ -245,6 +245,7 @@ def test_all_stages_in_their_order(tmp_path: Path, target: LoopDisk, image: Inst
     assert str(tmp_path) not in Path("/proc/self/mounts").read_text()
 
 
+@pytest.mark.thorough
 @needs_root
 @pytest.mark.parametrize("stage", ["pre", "pre-install"])
 def test_nothing_is_written_when_one_fails_before(
@@ -264,6 +265,7 @@ def test_nothing_is_written_when_one_fails_before(
                 break
 
 
+@pytest.mark.thorough
 @needs_root
 def test_a_failing_post_leaves_a_disk_that_is_not_bootable_and_is_begun_again(
     tmp_path: Path, target: LoopDisk, image: InstallImage
@@ -283,6 +285,7 @@ def test_a_failing_post_leaves_a_disk_that_is_not_bootable_and_is_begun_again(
     assert read_marker(target.node) is None
 
 
+@pytest.mark.thorough
 @needs_root
 def test_an_interpreter_that_is_not_in_the_installed_system(
     tmp_path: Path, target: LoopDisk, image: InstallImage
@@ -291,6 +294,7 @@ def test_an_interpreter_that_is_not_in_the_installed_system(
     assert session.run().reason == "hook 1 (%post) failed: there is no /usr/bin/env in the installed system"
 
 
+@pytest.mark.thorough
 @needs_root
 def test_an_interruption_during_a_hook(tmp_path: Path, target: LoopDisk, image: InstallImage) -> None:
     begun = tmp_path / "begun"

@@ -37,7 +37,7 @@ from zeroth.system.facts import FirmwareFacts
 from zeroth.system.files import sha256_file
 from zeroth.system.size import GIB, MIB
 
-pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="loop devices and mounts need root")
+pytestmark = [pytest.mark.skipif(os.geteuid() != 0, reason="loop devices and mounts need root"), pytest.mark.thorough]
 
 CODE = 440
 """Bytes of a boot sector before the partition table's part of it."""

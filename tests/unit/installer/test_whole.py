@@ -23,7 +23,7 @@ from zeroth.system.block import mounted, partition_path
 from zeroth.system.facts import Facts, FirmwareFacts
 from zeroth.system.size import GIB
 
-pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="loop devices and mounts need root")
+pytestmark = [pytest.mark.skipif(os.geteuid() != 0, reason="loop devices and mounts need root"), pytest.mark.thorough]
 
 
 @dataclass(frozen=True)

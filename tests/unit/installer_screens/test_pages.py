@@ -108,6 +108,7 @@ async def test_a_page_fits_whatever_was_said(name: str) -> None:
         person.picture(f"{name}-full")
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("name", MACHINES)
 async def test_disks_and_summary_of_every_recorded_machine(name: str) -> None:
     async with at_screen(fresh(WHOLE, recorded(name))) as person:
@@ -129,6 +130,7 @@ async def test_the_end_fits(failed: bool) -> None:
         person.picture("failed" if failed else "finished")
 
 
+@pytest.mark.thorough
 @settings(max_examples=6, deadline=None, suppress_health_check=list(HealthCheck))
 @given(st.text(max_size=400), st.sampled_from(["host", "login", "network", "proxy"]))
 async def test_whatever_is_typed_fits_and_nothing_breaks(text: str, name: str) -> None:

@@ -88,6 +88,7 @@ def test_commands_are_given_once(reader: KeptReader, command: Command) -> None:
     assert [problem.where.line for problem in problems if "was given already, in line 1" in problem.message] == [2]
 
 
+@pytest.mark.thorough
 def test_no_option_may_be_shortened(reader: KeptReader) -> None:
     for command in COMMANDS:
         for option in command.options:
