@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+from collections.abc import Mapping
 
 import click
 
@@ -21,12 +22,13 @@ LOCK_WAIT = "DPkg::Lock::Timeout=300"
 """An option of apt's: seconds to wait while something else installs."""
 
 
-def prepare() -> None:
+def prepare(packages: Mapping[str, str] = _PACKAGES) -> None:
     """Install what is missing.
 
+    :param packages: program to package; without it what every scenario needs.
     :raises UserError: when something is missing and this is not root; it names the command to run.
     """
-    missing = [package for program, package in _PACKAGES.items() if shutil.which(program) is None]
+    missing = [package for program, package in packages.items() if shutil.which(program) is None]
     if not missing:
         return
     command = ["apt-get", "-o", LOCK_WAIT, "install", "-y", "--no-install-recommends", *missing]

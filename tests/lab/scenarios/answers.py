@@ -6,11 +6,14 @@ from dataclasses import replace
 from datetime import timedelta
 
 from tests.lab import disks
-from tests.lab.answers import answer
+from tests.lab.answers import TARGET, answer
 from tests.lab.install import FAILED, INSTALL_SECONDS, installer_machine, new_target, start_installer
 from tests.lab.machine import Disk, Firmware
 from tests.lab.medium import embedded
+from tests.lab.needs import prepare
 from tests.lab.paths import ROOT
+from tests.lab.ports import free_ports
+from tests.lab.process import Child
 from tests.lab.scenario import scenario
 from tests.lab.scenarios.refusals import rescue_shell
 from tests.lab.stage import Stage, expect
@@ -107,3 +110,37 @@ def served_answer(stage: Stage) -> None:
         expect(f"serial={target.disk.serial}" in headers.get("Zeroth-Disks", ""), f"the disk is not in {headers}")
     expect(TOKEN not in said, "the console tells the token")
     host.kill()
+
+
+_GANESHA = """
+NFS_CORE_PARAM {{ Protocols = 4; NFS_Port = {port}; Bind_addr = 127.0.0.1;
+  Enable_RQUOTA = false; Enable_NLM = false; }}
+NFSv4 {{ Graceless = true; RecoveryRoot = "{folder}/recovery"; }}
+EXPORT {{ Export_Id = 1; Path = "{folder}/answers"; Pseudo = "/srv/answers"; Access_Type = RO; SecType = sys;
+  FSAL {{ Name = VFS; }} }}
+"""
+
+
+@scenario(minutes=4)
+def nfs_answer(stage: Stage) -> None:
+    """The installer mounts the folder of an NFS server for a moment, and takes its answer from there."""
+    prepare({"ganesha.nfsd": "nfs-ganesha-vfs"})
+    folder = stage.folder
+    for name in ("answers", "recovery"):
+        (folder / name).mkdir()
+    (text,) = answer(disk={"select": f"serial={TARGET}"}).values()
+    (folder / "answers" / "host1.json").write_text(text)
+    (port,) = free_ports(1)
+    (folder / "ganesha.conf").write_text(_GANESHA.format(port=port, folder=folder))
+    files = ("-f", folder / "ganesha.conf", "-L", folder / "ganesha.log", "-p", folder / "ganesha.pid")
+    server = Child(["ganesha.nfsd", "-F", *map(str, files)], folder / "server.log")
+    try:
+        medium = embedded(folder / "nfs.iso", "--args", f"zeroth.answer=nfs://{SERVER}/srv/answers/host1.json")
+        target = new_target(stage, Firmware.BIOS)
+        machine = installer_machine(stage, target, {"answer.json": "nonsense"}, medium=medium)
+        host = start_installer(stage, replace(machine, services=((f"{SERVER}:2049", port),)))
+        host.wait_for(f"host1.json: nfs://{SERVER}/srv/answers/host1.json", INSTALL_SECONDS, never=FAILED)
+        host.wait_for("Write the partition table", 300, never=FAILED)
+        host.kill()
+    finally:
+        server.end()
