@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from ipaddress import IPv4Address, IPv6Address
 
 from firstboot.identity import Identity, load_identity
 from firstboot.paths import Paths
@@ -47,6 +48,12 @@ class Context:
     def address(self) -> str:
         """The management address, without its prefix length."""
         return str(self.management.address.ip)
+
+    @property
+    def addresses(self) -> tuple[IPv4Address | IPv6Address, ...]:
+        """All management addresses, IPv4 first."""
+        found = self.management
+        return (found.address.ip, *([found.address6.ip] if found.address6 else []))
 
     @property
     def identity(self) -> Identity:

@@ -12,7 +12,7 @@ from firstboot.journal import Journal, StepState, digest, now
 from firstboot.steps import STEPS
 from firstboot.steps.certificate import ensure_certificate
 from firstboot.steps.time import hand_over_time_servers
-from zeroth.drivers.network.guard import wait_for_address
+from zeroth.drivers.network.guard import address6_of, wait_for_address
 from zeroth.drivers.network.model import Link
 from zeroth.drivers.network.planner import management_link
 from zeroth.errors import ExitCode, UserError
@@ -91,7 +91,9 @@ def refresh(context: Context, journal: Journal, consoles: Consoles, *, booting: 
             consoles(text)
         return
     link, address = found
-    if ensure_certificate(context.paths, context.system, Names(hostname, (address,)), context.clock()):
+    address6 = address6_of(link, context.spec.management)
+    names = Names(hostname, (address, *([address6.ip] if address6 else [])))
+    if ensure_certificate(context.paths, context.system, names, context.clock()):
         try:
             context.system.run(["systemctl", "try-reload-or-restart", "--no-block", "zeroth-agent.service"])
         except CommandFailed as error:

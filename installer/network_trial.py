@@ -9,21 +9,23 @@ from __future__ import annotations
 from collections.abc import Callable, Generator, Sequence
 from contextlib import AbstractContextManager, closing
 from dataclasses import dataclass
-from ipaddress import IPv4Address, IPv4Interface
+from ipaddress import IPv4Address, IPv4Interface, IPv6Address, IPv6Interface
 from typing import Protocol
 
 from installer.preflight import Check, Result
 from zeroth.drivers.network.frames import Lease
 from zeroth.drivers.network.trial import BondState, LinkState, Uplink, bond_state, link_state, resolvers, trial_device
+from zeroth.drivers.network.trial6 import Advertisement, gateway6, taken6, wait_routers
 from zeroth.drivers.network.wire import ARP_PAUSES, DHCP_PAUSES, PATIENT_PAUSES, ask_dhcp, take_lease, who_has
 from zeroth.errors import ExitCode, UserError
-from zeroth.spec.model import BondMode, ManagementNetwork, StaticAddress
+from zeroth.spec.model import BondMode, Dhcp6Address, ManagementNetwork, NoAddress, Static6Address, StaticAddress
 from zeroth.system.facts import NicFacts
 
 __all__ = ["LiveNetwork", "Network", "judge", "try_network"]
 
 # Only while something is wrong already, to tell where it would be right.
 _ELSEWHERE_PAUSES = (2.0, 2.0)
+_ROUTER_PATIENCE = 35.0  # seconds: a port that just came up may be blocked by spanning tree for 30
 _SKIP = (
     "To install all the same, say so in the answer (kickstart: `network --no-try`; otherwise "
     "`management.try_first: false`) or at boot: zeroth.network_try=no"
@@ -57,6 +59,15 @@ class Network(Protocol):
         self, device: str, address: IPv4Interface, gateway: IPv4Address | None, servers: Sequence[IPv4Address]
     ) -> tuple[IPv4Address, ...]:
         """Those of the name servers that answer."""
+
+    def routers(self, device: str, patience: float) -> tuple[Advertisement, ...]:
+        """The IPv6 routers that advertise a network."""
+
+    def taken6(self, device: str, address: IPv6Address) -> bool:
+        """Whether somebody has an IPv6 address."""
+
+    def gateway6(self, device: str, address: IPv6Interface, gateway: IPv6Address) -> str:
+        """The MAC address of an IPv6 gateway that answers; empty when none does."""
 
 
 class LiveNetwork:
@@ -93,6 +104,18 @@ class LiveNetwork:
     ) -> tuple[IPv4Address, ...]:
         """See :class:`Network`."""
         return resolvers(device, address, gateway, servers)
+
+    def routers(self, device: str, patience: float) -> tuple[Advertisement, ...]:
+        """See :class:`Network`."""
+        return wait_routers(device, patience)
+
+    def taken6(self, device: str, address: IPv6Address) -> bool:
+        """See :class:`Network`."""
+        return taken6(device, address)
+
+    def gateway6(self, device: str, address: IPv6Interface, gateway: IPv6Address) -> str:
+        """See :class:`Network`."""
+        return gateway6(device, address, gateway)
 
 
 def try_network(
@@ -173,6 +196,54 @@ class _Trial:
             yield self._gateway(device, mac, *way)
             if self.management.dns:
                 yield self._dns(device, *way)
+            yield from self._six(device)
+
+    def _six(self, device: str) -> Generator[Check]:
+        """IPv6, as far as it is wanted."""
+        match self.management.address6:
+            case NoAddress():
+                return
+            case Static6Address(address=address, gateway=gateway):
+                yield self._unused6(device, address)
+                if gateway:
+                    yield self._gateway6(device, address, gateway)
+            case Dhcp6Address():
+                yield self._routers(device, by_dhcp=True)
+            case _:
+                yield self._routers(device, by_dhcp=False)
+
+    def _unused6(self, device: str, address: IPv6Interface) -> Check:
+        if self.network.taken6(device, address.ip):
+            message = f"{address.ip} is in use already on {self.uplink}"
+            return Check("IPv6 address", Result.FAIL, message, "Give the host an address of its own.")
+        return Check("IPv6 address", Result.PASS, f"nobody else has {address.ip}")
+
+    def _gateway6(self, device: str, address: IPv6Interface, gateway: IPv6Address) -> Check:
+        mac = self.network.gateway6(device, address, gateway)
+        if not mac:
+            message = f"the IPv6 gateway {gateway} does not answer on {self.uplink}"
+            hint = "Check the switch port's VLAN, the address and its prefix, and the gateway."
+            return Check("IPv6 gateway", Result.FAIL, message, hint)
+        return Check("IPv6 gateway", Result.PASS, f"{gateway} answers ({mac})")
+
+    def _routers(self, device: str, *, by_dhcp: bool) -> Check:
+        self.say(f"waiting for an IPv6 router on {self.uplink}, for at most {_ROUTER_PATIENCE:g} s")
+        routers = self.network.routers(device, _ROUTER_PATIENCE)
+        if not routers:
+            message = f"no IPv6 router advertises a network on {self.uplink}"
+            hint = "Check the switch port's VLAN and the router, or give a fixed address, or no IPv6 address."
+            return Check("IPv6 router", Result.FAIL, message, hint)
+        seen = ", ".join(map(_advertised, routers))
+        if by_dhcp:
+            if any(router.managed for router in routers):
+                return Check("IPv6 router", Result.PASS, seen)
+            hint = "Is there a DHCPv6 server? The host asks for an address all the same."
+            return Check("IPv6 router", Result.WARN, f"{seen}; none says that addresses come by DHCPv6", hint)
+        if not any(router.prefixes for router in routers):
+            hint = "Let the router advertise a prefix with the autonomous flag, or take DHCPv6 or a fixed address."
+            message = f"no router names a network to make an address in: {seen}"
+            return Check("IPv6 router", Result.FAIL, message, hint)
+        return Check("IPv6 router", Result.PASS, seen)
 
     def _links(self) -> Check:
         names = self.uplink.nics
@@ -293,6 +364,11 @@ class _Trial:
 
 def _offer(lease: Lease) -> str:
     return f"{lease.address} from {lease.server}"
+
+
+def _advertised(router: Advertisement) -> str:
+    networks = _listed(router.prefixes) or "no network"
+    return f"{networks} from {router.router}" + (" (and DHCPv6)" if router.managed else "")
 
 
 def _has(names: Sequence[object]) -> str:

@@ -47,15 +47,15 @@ def _sign(paths: Paths, key: bytes, names: Names, now: datetime) -> bytes:
 
 
 def _apply(context: Context) -> str:
-    names = Names(context.spec.hostname, (context.management.address.ip,))
+    names = Names(context.spec.hostname, context.addresses)
     if ensure_certificate(context.paths, context.system, names, context.clock()):
-        context.say(f"certificate for {context.spec.hostname} and {context.address}")
+        context.say(f"certificate for {context.spec.hostname} and {' and '.join(map(str, context.addresses))}")
     return ""
 
 
 CERTIFICATE = Step(
     "certificate",
     "TLS certificate",
-    lambda context: [context.spec.hostname, context.address],
+    lambda context: [context.spec.hostname, *map(str, context.addresses)],
     _apply,
 )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from firstboot.context import Context, Step
 from zeroth.drivers.network.guard import reconcile
+from zeroth.spec.model import NoAddress
 
 __all__ = ["NETWORK"]
 
@@ -18,11 +19,17 @@ def _apply(context: Context) -> str:
     cards = ", ".join(f"{nic.name} ({nic.mac})" for nic in outcome.nics)
     bond = context.spec.management.bond
     over = f"{bond.name} of the cards {cards}" if bond else f"card {cards}"
-    context.say(f"{outcome.address} on {outcome.link.name}, {over}")
+    addresses = f"{outcome.address} and {outcome.address6}" if outcome.address6 else f"{outcome.address}"
+    context.say(f"{addresses} on {outcome.link.name}, {over}")
+    notes = []
     wanted = context.spec.management.mtu
     if wanted and outcome.link.mtu != wanted:
-        return f"{outcome.link.name} has an MTU of {outcome.link.mtu}, not {wanted}: does every card take as much?"
-    return ""
+        notes.append(
+            f"{outcome.link.name} has an MTU of {outcome.link.mtu}, not {wanted}: does every card take as much?"
+        )
+    if not isinstance(context.spec.management.address6, NoAddress) and outcome.address6 is None:
+        notes.append(f"{outcome.link.name} has no IPv6 address yet: does a router advertise the network?")
+    return "; ".join(notes)
 
 
 NETWORK = Step(

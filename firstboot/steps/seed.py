@@ -7,11 +7,21 @@ from hostagent.store import Store
 from hostagent.store.seed import BondSeed, ManagementSeed, SeedHost, seed
 from zeroth.drivers.network.guard import Outcome
 from zeroth.drivers.network.model import Link
-from zeroth.spec.model import BondMode, BondSpec, StaticAddress
+from zeroth.spec.model import (
+    BondMode,
+    BondSpec,
+    Dhcp6Address,
+    NoAddress,
+    SlaacAddress,
+    Static6Address,
+    StaticAddress,
+)
 
 __all__ = ["AGENT_USER", "SEED"]
 
 AGENT_USER = "zeroth"
+MODES6 = {NoAddress: "None", SlaacAddress: "Autoconf", Dhcp6Address: "DHCP", Static6Address: "Static"}
+"""XenAPI's words for how an interface gets its IPv6 address."""
 
 
 def _apply(context: Context) -> str:
@@ -43,6 +53,9 @@ def _host(context: Context) -> SeedHost:
             vlan_bridge=outcome.link.name,
             address=outcome.address,
             dhcp=static is None,
+            mode6=MODES6[type(spec.management.address6)],
+            address6=outcome.address6,
+            gateway6=outcome.link.gateway6,
             gateway=str(static.gateway or "") if static else outcome.link.gateway,
             dns=outcome.link.dns or tuple(map(str, spec.management.dns)),
             bond=_bond(bond, outcome) if bond else None,
@@ -69,6 +82,6 @@ def _mac(nic: Link) -> str:
 SEED = Step(
     "seed",
     "Records of the host agent",
-    lambda context: [str(context.identity.host), context.spec.hostname, context.address],
+    lambda context: [str(context.identity.host), context.spec.hostname, *map(str, context.addresses)],
     _apply,
 )

@@ -28,7 +28,7 @@ class LinkFacts:
     :ivar carrier: None while it is down.
     :ivar speed: Mbit/s; 0 when not known.
     :ivar bus: PCI address, empty when it has none; ``vendor`` and ``product`` are its PCI ids, ``1af4``.
-    :ivar address: its first IPv4 address; None without one.
+    :ivar address: its first IPv4 address; None without one. ``addresses6``: all of IPv6, with prefix length.
     """
 
     name: str
@@ -44,6 +44,8 @@ class LinkFacts:
     dynamic: bool
     gateway: str
     dns: tuple[str, ...]
+    addresses6: tuple[str, ...] = ()
+    gateway6: str = ""
 
 
 def read_links() -> Mapping[str, LinkFacts]:
@@ -76,6 +78,8 @@ def _link(entry: Mapping[str, Any]) -> LinkFacts:
         dynamic=bool(address and address["dynamic"]),
         gateway=entry["gateway"],
         dns=tuple(entry["dns"]),
+        addresses6=tuple(address["address"] for address in entry["addresses6"]),
+        gateway6=entry["gateway6"],
     )
 
 

@@ -136,6 +136,8 @@ def management_pif(store: Store) -> str:
 
 
 def _management(tx: Transaction, ref: str, pif: Record, bridge: LinkFacts) -> None:
+    if bridge.addresses6:
+        tx.update("PIF", ref, IPv6=list(bridge.addresses6), ipv6_gateway=bridge.gateway6)
     if bridge.address is None:
         # Between two leases, say. What clients should try is still the last one.
         return

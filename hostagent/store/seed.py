@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from ipaddress import IPv4Interface
+from ipaddress import IPv4Interface, IPv6Interface
 
 from hostagent.store.store import Store
 from hostagent.store.transaction import Transaction
@@ -41,6 +41,7 @@ class ManagementSeed:
     :ivar bridge: the switch's bridge, which is the untagged network.
     :ivar vlan: the tag of the management traffic, if it has one; ``vlan_bridge`` is then the tagged network's bridge.
     :ivar dns: name servers, in order.
+    :ivar mode6: how it gets its IPv6 address, in XenAPI's words.
     """
 
     device: str
@@ -54,6 +55,9 @@ class ManagementSeed:
     gateway: str
     dns: tuple[str, ...]
     bond: BondSeed | None = None
+    mode6: str = "None"
+    address6: IPv6Interface | None = None
+    gateway6: str = ""
 
 
 @dataclass(frozen=True)
@@ -130,6 +134,9 @@ def _management(tx: Transaction, management: ManagementSeed, host_ref: str) -> N
         "netmask": str(management.address.netmask),
         "gateway": management.gateway,
         "DNS": ",".join(management.dns),
+        "ipv6_configuration_mode": management.mode6,
+        "IPv6": [str(management.address6)] if management.address6 else [],
+        "ipv6_gateway": management.gateway6,
     }
     tagged = management.vlan is not None
     network = _network(tx, management.bridge, f"Pool-wide network associated with {management.device}", management.mtu)

@@ -56,8 +56,6 @@ def _disk(disk: DiskSpec) -> Iterator[Gap]:
 def _management(network: ManagementNetwork) -> Iterator[Gap]:
     if isinstance(network.address, NoAddress):
         yield Gap(("management", "address"), "management without IPv4", refused=True)
-    elif not isinstance(network.address6, NoAddress):
-        yield Gap(("management", "address6"), "IPv6")
 
 
 def _host(spec: HostSpec) -> Iterator[Gap]:

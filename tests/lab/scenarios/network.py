@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 
 from tests.lab.answers import answer
+from tests.lab.checks import check_host
 from tests.lab.host import Host
-from tests.lab.install import BOOT_PROBLEMS, FAILED, FINISHED, INSTALL_SECONDS, installer_machine, new_target
+from tests.lab.install import BOOT_PROBLEMS, FAILED, FINISHED, INSTALL_SECONDS, boot, installer_machine, new_target
 from tests.lab.machine import Firmware
 from tests.lab.scenario import scenario
 from tests.lab.scenarios.refusals import refused, rescue_shell
@@ -96,3 +98,23 @@ def _type(host: Host, text: str, path: str) -> None:
     for line in text.strip().splitlines():
         host.serial.send(line + "\n")
     host.serial.send("END\n")
+
+
+@scenario(minutes=10)
+def network_ipv6(stage: Stage) -> None:
+    """A network whose router advertises IPv6: tried, installed, and the host answers on both its addresses."""
+    target = new_target(stage, Firmware.BIOS)
+    files = answer(management={"address6": {"method": "slaac"}})
+    with stage.step("install"):
+        host = stage.start(installer_machine(stage, target, files), "install")
+        stage.log(host.wait_for(r"IPv6 router: fec0::/64 from fe80::\S+", INSTALL_SECONDS, never=FAILED))
+        host.wait_for(FINISHED, INSTALL_SECONDS, never=f"{FAILED}|{BOOT_PROBLEMS}")
+        host.wait_stopped(120)
+        host.kill()
+    with stage.step("the host"):
+        host = boot(stage, target.machine())
+        check_host(host)
+        shown = json.loads(host.ssh("ip -6 -json address show dev xenbr0"))[0]["addr_info"]
+        address = next(entry["local"] for entry in shown if entry["local"].startswith("fec0::"))
+        stage.log(f"the host has {address}")
+        host.ssh(f"curl --fail --silent --cacert /etc/zeroth/tls/host.pem https://[{address}]/ -o /dev/null")

@@ -34,6 +34,7 @@ class ModelMachine:
     """
     :ivar lease: what a DHCP server answers, None for no server.
     :ivar lease_vlan: the VLAN on which it answers.
+    :ivar routed: the IPv6 addresses that a link with an address gets.
     :ivar most_mtu: what the cards take.
     :ivar cut_after: the power fails when this many actions are done.
     """
@@ -43,6 +44,7 @@ class ModelMachine:
     files: dict[str, str] = field(default_factory=dict)
     lease: str | None = "192.0.2.77/24"
     lease_vlan: int | None = None
+    routed: tuple[str, ...] = ()
     cut_after: int | None = None
     most_mtu: int = 9216
     done: list[Action] = field(default_factory=list)
@@ -119,12 +121,13 @@ class ModelMachine:
                 setup = "configured" if address or "DHCP=ipv4" not in content else "configuring"
                 addresses = (address,) if address else ()
                 file = f"/etc/systemd/network/{name}"
-                return replace(link, network_file=file, setup=setup, addresses=addresses)
+                routed = tuple(Address(one, f"Address={one}" not in content) for one in self.routed if address)
+                return replace(link, network_file=file, setup=setup, addresses=addresses, addresses6=routed)
         return link
 
     def _address(self, link: Link, content: str) -> Address | None:
         for line in content.splitlines():
-            if line.startswith("Address="):
+            if line.startswith("Address=") and ":" not in line:
                 return Address(line.partition("=")[2])
         if "DHCP=ipv4" not in content or self.lease is None:
             return None

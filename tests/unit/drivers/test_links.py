@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import socket
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -123,17 +124,24 @@ def test_what_networkd_says_of_servers_and_routes() -> None:
         "DNS": [
             {"Family": 2, "Address": [192, 0, 2, 53]},
             {"Family": 2, "Address": [192, 0, 2, 53]},
-            {"Family": 10, "Address": [0] * 16},
+            {"Family": 10, "Address": [0x20, 1, 0xD, 0xB8, *[0] * 11, 0x53]},
+            {"Family": 10, "Address": [0xFE, 0x80, *[0] * 13, 1]},
         ],
         "NTP": [{"Family": 2, "Address": [192, 0, 2, 123]}, {"Server": "time.example.org"}],
         "Routes": [
             {"Family": 2, "Destination": [192, 0, 2, 0], "DestinationPrefixLength": 24},
-            {"Family": 10, "Destination": [0] * 16, "DestinationPrefixLength": 0, "Gateway": [0] * 16},
+            {
+                "Family": 10,
+                "Destination": [0] * 16,
+                "DestinationPrefixLength": 0,
+                "Gateway": [0xFE, 0x80, *[0] * 13, 1],
+            },
             {"Family": 2, "Destination": [0] * 4, "DestinationPrefixLength": 0, "Gateway": [192, 0, 2, 1]},
         ],
     }
-    assert networkd_servers(link, "DNS") == ("192.0.2.53",)
+    assert networkd_servers(link, "DNS") == ("192.0.2.53", "2001:db8::53")
     assert networkd_servers(link, "NTP") == ("192.0.2.123", "time.example.org")
     assert networkd_gateway(link) == "192.0.2.1"
+    assert networkd_gateway(link, socket.AF_INET6) == "fe80::1"
     assert networkd_servers({}, "DNS") == ()
     assert networkd_gateway({}) == ""

@@ -189,6 +189,39 @@ def test_a_card_that_is_not_zeroths_is_not_taken_into_a_bond() -> None:
         plan(Observed((ETH0, ETH1, ETH2), (foreign,)), desired_state(wish, [ETH0, ETH1]))
 
 
+@pytest.mark.parametrize(
+    ("wanted", "lines", "absent"),
+    [
+        ({"method": "none"}, ["IPv6AcceptRA=no"], ["[IPv6AcceptRA]", "[DHCPv6]"]),
+        ({"method": "slaac"}, ["IPv6AcceptRA=yes", "[IPv6AcceptRA]"], ["DHCPv6Client=always"]),
+        ({"method": "dhcp"}, ["IPv6AcceptRA=yes", "DHCPv6Client=always", "UseAutonomousPrefix=no"], []),
+        ({"method": "static", "address": "2001:db8::10/64", "gateway": "fe80::1"},
+         ["IPv6AcceptRA=no", "Address=2001:db8::10/64", "Gateway=fe80::1"], ["[IPv6AcceptRA]"]),
+    ],
+)  # fmt: skip
+def test_ipv6_beside_ipv4(wanted: dict[str, str], lines: list[str], absent: list[str]) -> None:
+    management = ManagementNetwork.model_validate({"address6": wanted})
+    written = desired_state(management, [ETH0]).files["10-zeroth-management.network"].splitlines()
+    assert {"DHCP=ipv4", "[DHCPv4]", *lines} <= set(written)
+    assert not set(absent) & set(written)
+
+
+def test_an_ipv6_address_is_waited_for_and_does_not_decide(tmp_path: Path) -> None:
+    static = {"method": "static", "address": "2001:db8::10/64"}
+    for wanted, has, found in (
+        ({"method": "none"}, ["2001:db8::5/64"], None),
+        ({"method": "slaac"}, [], None),
+        ({"method": "slaac"}, ["2001:db8::5/64"], "2001:db8::5/64"),
+        (static, ["2001:db8::5/64", "2001:db8::10/64"], "2001:db8::10/64"),
+        (static, ["2001:db8::5/64"], None),
+    ):
+        machine = ModelMachine((ETH0,), routed=tuple(has))
+        management = ManagementNetwork.model_validate({"address6": wanted})
+        outcome = reconcile(machine, management, tmp_path / "undo", wait=Clock().wait())
+        assert str(outcome.address) == "192.0.2.77/24"
+        assert str(outcome.address6) == str(found)
+
+
 def test_domains_to_search_are_networkds() -> None:
     wish = ManagementNetwork(search=("lab.example.com", "example.com"))
     assert "Domains=lab.example.com example.com\n" in desired_state(wish, [ETH0]).files["10-zeroth-management.network"]

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from ipaddress import IPv4Address, IPv4Interface
+from ipaddress import IPv4Address, IPv4Interface, IPv6Address, IPv6Interface
 
 from zeroth.drivers.network.frames import Lease
 from zeroth.drivers.network.trial import BondState, LinkState, Uplink
+from zeroth.drivers.network.trial6 import Advertisement
 from zeroth.errors import UserError
 
 GATEWAY = IPv4Address("192.0.2.1")
@@ -26,6 +27,8 @@ class ModelNetwork:
     :ivar leases: what is offered on each device, named as in :class:`Uplink`'s words (``VLAN 20 of eth0``); None
         offers the same everywhere.
     :ivar owners: who answers for each address on the device that is tried.
+    :ivar routers6: what IPv6 routers say.
+    :ivar taken: the IPv6 addresses that others have; ``owners6``: who answers for one.
     :ivar most_mtus: what cards take, where they tell.
     :ivar up: what is put up now.
     """
@@ -37,6 +40,9 @@ class ModelNetwork:
     state: BondState = field(default_factory=lambda: BondState("02:00:00:00:00:0a", ()))
     servers: Sequence[str] = ()
     most_mtus: Mapping[str, int] = field(default_factory=dict)
+    routers6: Sequence[Advertisement] = ()
+    taken: Sequence[str] = ()
+    owners6: Mapping[str, str] = field(default_factory=dict)
     refuses: str = ""
     up: list[str] = field(default_factory=list)
     tried: list[str] = field(default_factory=list)
@@ -77,3 +83,15 @@ class ModelNetwork:
     ) -> tuple[IPv4Address, ...]:
         assert device in self.up
         return tuple(server for server in servers if str(server) in self.servers)
+
+    def routers(self, device: str, patience: float) -> tuple[Advertisement, ...]:
+        assert device in self.up
+        return tuple(self.routers6)
+
+    def taken6(self, device: str, address: IPv6Address) -> bool:
+        assert device in self.up
+        return str(address) in self.taken
+
+    def gateway6(self, device: str, address: IPv6Interface, gateway: IPv6Address) -> str:
+        assert device in self.up
+        return self.owners6.get(str(gateway), "")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from ipaddress import IPv4Address
+from ipaddress import IPv4Address, IPv6Address, IPv6Network
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +14,7 @@ from installer.preflight import Check, Result
 from tests.unit.drivers.netns import Far, cabled, needs_dnsmasq, needs_namespaces, own_namespace
 from tests.unit.installer.networks import GATEWAY_MAC, ModelNetwork, lease
 from zeroth.drivers.network.trial import BondState
+from zeroth.drivers.network.trial6 import Advertisement
 from zeroth.errors import ExitCode, UserError
 from zeroth.spec.model import ManagementNetwork
 from zeroth.system.facts import NicFacts
@@ -141,6 +142,40 @@ def test_bonds() -> None:
     assert (backup["link"].result, backup["link"].message) == (Result.WARN, "enp2s0 has no link; enp1s0 has")
     network.cables = {"enp1s0": False, "enp2s0": False}
     assert "enp1s0, enp2s0 have no link" in refusal(network, management(bond=BOND))
+
+
+def advertisement(*prefixes: str, managed: bool = False) -> Advertisement:
+    return Advertisement(IPv6Address("fe80::1"), managed, tuple(map(IPv6Network, prefixes)))
+
+
+def test_an_ipv6_address_by_a_router() -> None:
+    wanted = management(address6={"method": "slaac"})
+    network = ModelNetwork(routers6=[advertisement("2001:db8::/64")])
+    assert tried(network, wanted)["IPv6 router"].message == "2001:db8::/64 from fe80::1"
+    assert refusal(ModelNetwork(), wanted).endswith("no IPv6 router advertises a network on enp1s0")
+    network = ModelNetwork(routers6=[advertisement(managed=True)])
+    assert refusal(network, wanted).endswith("to make an address in: no network from fe80::1 (and DHCPv6)")
+
+
+def test_an_ipv6_address_by_dhcp() -> None:
+    wanted = management(address6={"method": "dhcp"})
+    assert "no IPv6 router" in refusal(ModelNetwork(), wanted)
+    said = tried(ModelNetwork(routers6=[advertisement(managed=True)]), wanted)["IPv6 router"]
+    assert said.result is Result.PASS
+    said = tried(ModelNetwork(routers6=[advertisement("2001:db8::/64")]), wanted)["IPv6 router"]
+    assert (said.result, said.message) == (
+        Result.WARN, "2001:db8::/64 from fe80::1; none says that addresses come by DHCPv6"
+    )  # fmt: skip
+
+
+def test_a_fixed_ipv6_address() -> None:
+    wanted = management(address6={"method": "static", "address": "2001:db8::10/64", "gateway": "fe80::1"})
+    network = ModelNetwork(owners6={"fe80::1": GATEWAY_MAC})
+    checks = tried(network, wanted)
+    assert checks["IPv6 address"].message == "nobody else has 2001:db8::10"
+    assert checks["IPv6 gateway"].message == f"fe80::1 answers ({GATEWAY_MAC})"
+    assert "2001:db8::10 is in use already" in refusal(ModelNetwork(taken=["2001:db8::10"]), wanted)
+    assert refusal(ModelNetwork(), wanted).endswith("the IPv6 gateway fe80::1 does not answer on enp1s0")
 
 
 def test_a_kernel_that_refuses() -> None:

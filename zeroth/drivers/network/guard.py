@@ -10,7 +10,7 @@ import os
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from ipaddress import IPv4Interface
+from ipaddress import IPv4Interface, IPv6Interface
 from pathlib import Path
 from typing import Protocol
 
@@ -31,10 +31,12 @@ from zeroth.drivers.network.model import (
 from zeroth.drivers.network.planner import desired_state, management_link, plan
 from zeroth.drivers.network.select import choose_nics
 from zeroth.errors import ExitCode, UserError
-from zeroth.spec.model import ManagementNetwork, StaticAddress
+from zeroth.spec.model import ManagementNetwork, NoAddress, Static6Address, StaticAddress
 from zeroth.system.files import atomic_write
 
-__all__ = ["NetworkDoor", "Outcome", "Wait", "describe", "reconcile", "wait_for_address"]
+__all__ = [
+    "NetworkDoor", "Outcome", "Wait", "address6_of", "describe", "reconcile", "wait_for_address", "wait_for_address6",
+]  # fmt: skip
 
 
 class NetworkDoor(Protocol):
@@ -68,6 +70,7 @@ class Outcome:
 
     :ivar nics: the card that carries it, or those of its bond, in the answer's order.
     :ivar link: the link that has the address, and that address.
+    :ivar address6: its IPv6 address, where one is wanted and came in time.
     :ivar actions: what was done; empty when nothing had to be.
     """
 
@@ -75,6 +78,7 @@ class Outcome:
     link: Link
     address: IPv4Interface
     actions: tuple[Action, ...] = ()
+    address6: IPv6Interface | None = None
 
 
 def reconcile(
@@ -98,7 +102,8 @@ def reconcile(
     saved = _saved(undo_file) or observed.ours()
     actions = plan(observed, wanted)
     if not actions and not undo_file.exists():
-        return Outcome(nics, *wait_for_address(machine, management, wait))
+        link, address = wait_for_address(machine, management, wait)
+        return Outcome(nics, link, address, address6=wait_for_address6(machine, management, wait))
     atomic_write(undo_file, to_json(saved), mode=0o600)
     try:
         for action in actions:
@@ -111,7 +116,7 @@ def reconcile(
         # Stopped from outside (killed, power cut): the saved state stays, and the next try goes on from here.
         raise
     undo_file.unlink()
-    return Outcome(nics, link, address, actions)
+    return Outcome(nics, link, address, actions, wait_for_address6(machine, management, wait))
 
 
 def describe(action: Action) -> str:
@@ -183,6 +188,35 @@ def wait_for_address(machine: NetworkDoor, management: ManagementNetwork, wait: 
         if wait.clock() >= until:
             raise _no_address(machine.observe(), management, seconds)
         wait.sleep(wait.interval)
+
+
+def wait_for_address6(machine: NetworkDoor, management: ManagementNetwork, wait: Wait) -> IPv6Interface | None:
+    """Wait for the IPv6 address of the management link, where one is wanted; None when none came in time.
+
+    It does not decide whether a change is taken back: the host is reached by IPv4 meanwhile, and a router may come
+    later.
+    """
+    if isinstance(management.address6, NoAddress):
+        return None
+    name, until = management_link(management), wait.clock() + wait.dhcp
+    while True:
+        link = next((link for link in machine.links() if link.name == name), None)
+        address = address6_of(link, management) if link else None
+        if address is not None or wait.clock() >= until:
+            return address
+        wait.sleep(wait.interval)
+
+
+def address6_of(link: Link, management: ManagementNetwork) -> IPv6Interface | None:
+    """The IPv6 address by which the host is reached, of those that the link has; None when it has not got it yet."""
+    addresses = [(IPv6Interface(entry.address), entry.dynamic) for entry in link.addresses6]
+    match management.address6:
+        case NoAddress():
+            return None
+        case Static6Address(address=wanted):
+            return next((address for address, _ in addresses if address.ip == wanted.ip), None)
+        case _:
+            return next((address for address, dynamic in addresses if dynamic), None)
 
 
 def _address_of(link: Link | None, static: StaticAddress | None) -> IPv4Interface | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import socket
 import time
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -66,12 +67,25 @@ def _link(folder: Path, shown: dict[str, Any], managed: Mapping[str, Any]) -> Li
             for entry in shown.get("addr_info", [])
             if entry.get("family") == "inet" and entry.get("scope") == "global"
         ),
+        addresses6=tuple(
+            Address(f"{entry['local']}/{entry['prefixlen']}", bool(entry.get("dynamic")))
+            for entry in shown.get("addr_info", [])
+            if _usable6(entry)
+        ),
         network_file=managed.get("NetworkFile", ""),
         setup=managed.get("AdministrativeState", ""),
         gateway=networkd_gateway(managed),
+        gateway6=networkd_gateway(managed, socket.AF_INET6),
         dns=networkd_servers(managed, "DNS"),
         ntp=networkd_servers(managed, "NTP"),
     )
+
+
+def _usable6(entry: Mapping[str, Any]) -> bool:
+    # Site-local addresses (fec0::/10) have a scope of their own. Temporary ones are for going out only (RFC 8981).
+    if entry.get("family") != "inet6" or entry.get("scope") not in ("global", "site"):
+        return False
+    return not any(entry.get(state) for state in ("tentative", "dadfailed", "deprecated", "temporary"))
 
 
 def _permanent(folder: Path, shown: dict[str, Any], mac: str) -> str:

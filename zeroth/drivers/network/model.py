@@ -51,10 +51,10 @@ class Role(StrEnum):
 
 @dataclass(frozen=True)
 class Address:
-    """An IPv4 address of a link.
+    """An address of a link.
 
     :ivar address: with prefix length, ``192.0.2.10/24``.
-    :ivar dynamic: it came by DHCP.
+    :ivar dynamic: it came by DHCP or from a router, and is lost when nobody renews it.
     """
 
     address: str
@@ -72,9 +72,10 @@ class Link:
     :ivar driver: the kernel driver's name.
     :ivar bus: where the device sits, as in ``0000:00:03.0``.
     :ivar speed: Mbit/s, None when not known.
+    :ivar addresses: IPv4; ``addresses6`` IPv6, those that may be used now and are not link-local.
     :ivar network_file: the .network file that systemd-networkd uses for it, empty for none.
     :ivar setup: networkd's word for how far it is: ``configured``, ``configuring``, ``failed``, ``unmanaged``...
-    :ivar gateway: of the default route through it; empty for none.
+    :ivar gateway: of the IPv4 default route through it; empty for none. ``gateway6`` likewise.
     :ivar dns: name servers that networkd has for it, from its file or by DHCP; ``ntp`` likewise.
     """
 
@@ -94,6 +95,8 @@ class Link:
     gateway: str = ""
     dns: tuple[str, ...] = ()
     ntp: tuple[str, ...] = ()
+    addresses6: tuple[Address, ...] = ()
+    gateway6: str = ""
 
 
 @dataclass(frozen=True)

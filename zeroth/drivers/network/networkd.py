@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from zeroth.drivers.network.model import Link
-from zeroth.spec.model import ManagementNetwork, StaticAddress
+from zeroth.spec.model import Dhcp6Address, ManagementNetwork, SlaacAddress, Static6Address, StaticAddress
 from zeroth.system.run import CommandFailed, run
 
 __all__ = [
@@ -79,29 +79,32 @@ def networkd_links() -> Mapping[str, Mapping[str, Any]]:
 
 
 def networkd_servers(link: Mapping[str, Any], kind: str) -> tuple[str, ...]:
-    """The IPv4 addresses (and names) of servers that networkd has for a link.
+    """The addresses (and names) of servers that networkd has for a link.
 
     :param kind: ``DNS`` or ``NTP``.
     """
     found = []
     for entry in link.get(kind, ()):
-        server = entry.get("Server") or _address(entry.get("Address"))
-        if server:
+        address = _address(entry.get("Address"))
+        # A link-local one is of use with its zone only, which is this machine's own word.
+        if address and ip_address(address).is_link_local:
+            address = ""
+        if server := entry.get("Server") or address:
             found.append(server)
     return tuple(dict.fromkeys(found))
 
 
-def networkd_gateway(link: Mapping[str, Any]) -> str:
-    """The IPv4 gateway of the default route that networkd set on a link; empty for none."""
+def networkd_gateway(link: Mapping[str, Any], family: socket.AddressFamily = socket.AF_INET) -> str:
+    """The gateway of the default route of a family that networkd set on a link; empty for none."""
     for route in link.get("Routes", ()):
-        if route.get("Family") == socket.AF_INET and route.get("DestinationPrefixLength") == 0:
+        if route.get("Family") == family and route.get("DestinationPrefixLength") == 0:
             return _address(route.get("Gateway"))
     return ""
 
 
 def _address(raw: object) -> str:
     # networkd writes addresses as lists of bytes.
-    return str(ip_address(bytes(raw))) if isinstance(raw, list) and len(raw) == 4 else ""
+    return str(ip_address(bytes(raw))) if isinstance(raw, list) and len(raw) in (4, 16) else ""
 
 
 def _match_card(nic: Link) -> str:
@@ -113,8 +116,9 @@ def _match_card(nic: Link) -> str:
 
 
 def _addressing(management: ManagementNetwork) -> str:
-    lines = ["[Network]", "LinkLocalAddressing=ipv6", "IPv6AcceptRA=no"]
-    address = management.address
+    address, address6 = management.address, management.address6
+    routers = isinstance(address6, SlaacAddress | Dhcp6Address)
+    lines = ["[Network]", "LinkLocalAddressing=ipv6", f"IPv6AcceptRA={'yes' if routers else 'no'}"]
     if isinstance(address, StaticAddress):
         lines += ["DHCP=no", f"Address={address.address}"]
         if address.gateway:
@@ -123,12 +127,23 @@ def _addressing(management: ManagementNetwork) -> str:
         lines.append("ConfigureWithoutCarrier=yes")
     else:
         lines.append("DHCP=ipv4")
+    if isinstance(address6, Static6Address):
+        lines.append(f"Address={address6.address}")
+        if address6.gateway:
+            lines.append(f"Gateway={address6.gateway}")
     lines += [f"DNS={server}" for server in management.dns]
     if management.search:
         lines.append(f"Domains={' '.join(management.search)}")
+    # Name servers that the answer gives go before those that others name.
+    own_dns = f"UseDNS={'no' if management.dns else 'yes'}"
     if not isinstance(address, StaticAddress):
         # The client identifier is the MAC address, which is pinned: the lease stays the same from install to install,
-        # and reservations by MAC address work. Name servers that the answer gives go before those of DHCP.
-        own_dns = "no" if management.dns else "yes"
-        lines += ["", "[DHCPv4]", "ClientIdentifier=mac", "UseHostname=no", f"UseDNS={own_dns}"]
+        # and reservations by MAC address work.
+        lines += ["", "[DHCPv4]", "ClientIdentifier=mac", "UseHostname=no", own_dns]
+    if routers:
+        lines += ["", "[IPv6AcceptRA]", own_dns]
+        if isinstance(address6, Dhcp6Address):
+            # Asked for whatever routers say, and the one address by which the host is known.
+            lines += ["DHCPv6Client=always", "UseAutonomousPrefix=no"]
+        lines += ["", "[DHCPv6]", "UseHostname=no", own_dns]
     return "\n".join(lines) + "\n"
