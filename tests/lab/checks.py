@@ -24,12 +24,12 @@ def check_host(host: Host) -> None:
 
 def check_running(host: Host) -> None:
     """All of it but the disk."""
+    check_units(host)
     check_xen(host)
     check_first_boot(host)
     check_network(host)
     check_secrets(host)
     check_agent(host)
-    check_units(host)
     check_crashes(host)
 
 

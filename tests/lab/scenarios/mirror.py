@@ -104,6 +104,6 @@ def _check_alone(host: Host) -> None:
     expect([one["state"] for one in said["disks"]] == ["whole"], f"zeroth disk status says {said}")
     alerts = host.ssh("journalctl -b --no-pager -p alert -o cat")
     expect("the mirror has lost a disk" in alerts, f"nobody is alerted: {alerts}")
+    check_units(host)
     check_xen(host)
     check_agent(host)
-    check_units(host)
