@@ -22,11 +22,23 @@ from tests.lab.paths import CACHE
 from tests.lab.stage import Stage, expect
 from zeroth.system.size import GIB, Size
 
-__all__ = ["SECOND", "SIZE", "Pair", "check_mirror", "disk_status", "golden_pair", "install_pair", "power_off"]
+__all__ = [
+    "MIRROR",
+    "SECOND",
+    "SIZE",
+    "Pair",
+    "check_mirror",
+    "disk_status",
+    "golden_pair",
+    "install_pair",
+    "power_off",
+]
 
 SECOND = "second"
 """Serial number of the other disk."""
 SIZE = Size(16 * GIB)
+MIRROR = {"disk": {"select": f"serial={TARGET}", "layout": "mirror", "mirror_with": f"serial={SECOND}"}}
+"""The answer's words for it."""
 
 
 @dataclass(frozen=True)
@@ -67,8 +79,7 @@ def install_pair(stage: Stage, firmware: Firmware, *, second: bool = True) -> Pa
         for number, name in enumerate((TARGET, SECOND), start=5)
     ]
     target = Target(firmware, made[0], stage.variables(firmware, "pair-vars.qcow2"))
-    other = f"serial={SECOND}" if second else "missing"
-    files = answer(disk={"select": f"serial={TARGET}", "layout": "mirror", "mirror_with": other})
+    files = answer(**MIRROR) if second else answer(disk={**MIRROR["disk"], "mirror_with": "missing"})
     install(stage, target, files, extra=(made[1],) if second else ())
     return Pair(firmware, made[0], made[1], target.variables)
 

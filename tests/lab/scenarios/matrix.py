@@ -1,8 +1,9 @@
 """Both firmwares with every kind of disk and network, from the medium to a running host: one scenario each.
 
-``matrix-bios-small-vlan`` and so on. All combinations would be twenty, at ten minutes each. These eleven are chosen so
-that, with ``iso-bios`` and ``iso-uefi`` (an ordinary disk with DHCP), each firmware meets each kind of disk and of
-network, and each kind of disk each kind of network. Only BIOS with 4Kn is not among them: it starts from no such disk.
+``matrix-bios-small-vlan`` and so on. All combinations would be thirty, at ten minutes each. These are chosen so that,
+with ``iso-bios`` and ``iso-uefi`` (an ordinary disk, DHCP), ``mirror`` and ``mirror-uefi`` (two disks, DHCP), each
+firmware meets each kind of disk and of network, and each kind of disk each kind of network. Only BIOS with 4Kn is
+not among them: it starts from no such disk.
 """
 
 from __future__ import annotations
@@ -12,8 +13,9 @@ from collections.abc import Mapping
 from contextlib import nullcontext
 from dataclasses import dataclass, replace
 
-from tests.lab.answers import answer
-from tests.lab.checks import check_host
+from tests.lab import disks
+from tests.lab.answers import TARGET, answer
+from tests.lab.checks import check_host, check_running
 from tests.lab.host import Host
 from tests.lab.install import (
     BOOT_PROBLEMS,
@@ -25,7 +27,10 @@ from tests.lab.install import (
     installer_machine,
     new_target,
 )
-from tests.lab.machine import Firmware
+from tests.lab.machine import Disk, Firmware
+from tests.lab.pair import MIRROR, check_mirror
+from tests.lab.pair import SECOND as SECOND_DISK
+from tests.lab.pair import SIZE as PAIR_SIZE
 from tests.lab.scenario import scenario
 from tests.lab.scenarios.network import FIRST, SECOND, STATIC, VLAN
 from tests.lab.stage import Stage, expect
@@ -35,11 +40,14 @@ from zeroth.system.size import GIB, Size
 __all__ = ["CELLS", "KINDS", "NETS", "Cell"]
 
 KINDS = {"single": (DISK_SIZE, "virtio", 512), "small": (Size(16 * GIB), "virtio", 512),
-         "nvme": (DISK_SIZE, "nvme", 512), "4kn": (DISK_SIZE, "virtio", 4096)}  # fmt: skip
+         "nvme": (DISK_SIZE, "nvme", 512), "4kn": (DISK_SIZE, "virtio", 4096),
+         "mirror": (PAIR_SIZE, "virtio", 512)}  # fmt: skip
 """Size, bus and sector of each kind of disk."""
 NETS = {"dhcp": "DHCP", "vlan": "a fixed address on a VLAN", "bond": "a bond of two cards"}
 # Each mode of a bond is met; the two with LACP are tagged, and have an MTU of their own.
-_MODES = {"single": "active-backup", "small": "balance-slb", "nvme": "lacp", "4kn": "lacp"}
+_MODES = {
+    "single": "active-backup", "small": "balance-slb", "nvme": "lacp", "4kn": "lacp", "mirror": "active-backup",
+}  # fmt: skip
 _MTU = 1400
 
 
@@ -87,7 +95,8 @@ CELLS = tuple(
         # The most telling ones first.
         ("uefi", "4kn", "bond"), ("uefi", "nvme", "vlan"), ("bios", "small", "dhcp"), ("bios", "single", "bond"),
         ("bios", "nvme", "bond"), ("uefi", "small", "bond"), ("bios", "small", "vlan"), ("uefi", "4kn", "vlan"),
-        ("uefi", "single", "vlan"), ("bios", "nvme", "dhcp"), ("uefi", "4kn", "dhcp"),
+        ("uefi", "single", "vlan"), ("bios", "nvme", "dhcp"), ("uefi", "4kn", "dhcp"), ("bios", "mirror", "vlan"),
+        ("uefi", "mirror", "bond"),
     )
 )  # fmt: skip
 
@@ -99,8 +108,10 @@ def play(stage: Stage, cell: Cell) -> None:
     target = replace(target, disk=replace(target.disk, bus=bus, sector=sector))
     cards = [FIRST, SECOND] if cell.net == "bond" else [FIRST]
     with nullcontext() if cell.net == "dhcp" else switch(cards, tag=cell.tag, lacp=cell.lacp) as net:
-        files = answer(management=cell.management)
-        host = stage.start(replace(installer_machine(stage, target, files), switch=net), "install")
+        other = _other_disk(stage, cell)
+        files = answer(management=cell.management, **(MIRROR if other else {}))
+        machine = replace(installer_machine(stage, target, files, extra=other), switch=net)
+        host = stage.start(machine, "install")
         # Shut in, QEMU's network names no router by DHCP.
         fixed = cell.net == "vlan"
         words = r"gateway: 10\.0\.2\.2 answers" if fixed else r"DHCP: 10\.0\.2\.15/24 from 10\.0\.2\.2"
@@ -108,15 +119,25 @@ def play(stage: Stage, cell: Cell) -> None:
         host.wait_for(FINISHED, INSTALL_SECONDS, never=f"{FAILED}|{BOOT_PROBLEMS}")
         expect(host.wait_stopped(120).reason == "guest-reset", "it should have reset after its installation")
         host.kill()
-        host = boot(stage, target.machine(switch=net))
+        host = boot(stage, replace(target.machine(switch=net), disks=(target.disk, *other)))
         check(host, cell)
         if net is not None and cell.net == "bond":
             check_bond(host, cell, net)
 
 
+def _other_disk(stage: Stage, cell: Cell) -> tuple[Disk, ...]:
+    if cell.disk != "mirror":
+        return ()
+    return (Disk(disks.blank(stage.folder / "second.raw", PAIR_SIZE), SECOND_DISK, boot=6),)
+
+
 def check(host: Host, cell: Cell) -> None:
     """What every host is, and what this one is besides."""
-    check_host(host)
+    if cell.disk == "mirror":
+        check_mirror(host, TARGET, SECOND_DISK)
+        check_running(host)
+    else:
+        check_host(host)
     wanted = KINDS[cell.disk][2]
     own = json.loads(host.ssh("lsblk --json --nodeps --output NAME,SERIAL,LOG-SEC"))["blockdevices"]
     expect(any(disk["log-sec"] == wanted for disk in own), f"no disk has sectors of {wanted} bytes: {own}")
