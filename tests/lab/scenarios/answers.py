@@ -115,7 +115,7 @@ def served_answer(stage: Stage) -> None:
 _GANESHA = """
 NFS_CORE_PARAM {{ Protocols = 4; NFS_Port = {port}; Bind_addr = 127.0.0.1;
   Enable_RQUOTA = false; Enable_NLM = false; }}
-NFSv4 {{ Graceless = true; Minor_Versions = 0, 1; RecoveryRoot = "{folder}/recovery"; }}
+NFSv4 {{ Graceless = true; RecoveryRoot = "{folder}/recovery"; }}
 EXPORT {{ Export_Id = 1; Path = "{folder}/answers"; Pseudo = "/srv/answers"; Access_Type = RO; SecType = sys;
   FSAL {{ Name = VFS; }} }}
 """

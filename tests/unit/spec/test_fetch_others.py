@@ -25,7 +25,7 @@ from zeroth.errors import UserError
 from zeroth.spec.fetch.found import Found, Unreachable, failed, unreachable
 from zeroth.spec.fetch.identity import identity_headers
 from zeroth.spec.fetch.lookup import by_dhcp, by_dns, options_in
-from zeroth.spec.fetch.nfs import fetch_nfs
+from zeroth.spec.fetch.nfs import fetch_nfs, mounted_export
 from zeroth.spec.fetch.pins import Pin
 from zeroth.spec.fetch.tftp import fetch_tftp
 from zeroth.spec.fetch.turns import Request, fetch_first
@@ -142,6 +142,25 @@ def test_an_export_that_cannot_be_mounted() -> None:
 
     with pytest.raises(Unreachable, match="access denied by server"):
         fetch_nfs("nfs://server/srv/x.ks", mounted=refused)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("said", "tries"),
+    [("mount.nfs: Protocol not supported", ["4.1", "4.0", "3"]), ("mount.nfs: access denied by server", ["4.1"])],
+)
+def test_an_older_version_is_tried_where_the_server_has_no_newer_one(
+    monkeypatch: pytest.MonkeyPatch, said: str, tries: list[str]
+) -> None:
+    asked: list[str] = []
+
+    def fake(argv: list[str], **_: object) -> Completed:
+        asked.append(argv[4].rpartition("vers=")[2])
+        raise CommandFailed(Completed(tuple(argv), 32, "", said))
+
+    monkeypatch.setattr("zeroth.spec.fetch.nfs.run", fake)
+    with pytest.raises(CommandFailed), mounted_export("server:/srv"):
+        pass
+    assert asked == tries
 
 
 def test_an_export_is_mounted_read_only_and_unmounted(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
