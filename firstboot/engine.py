@@ -11,6 +11,7 @@ from firstboot.context import Context, Step
 from firstboot.journal import Journal, StepState, digest, now
 from firstboot.steps import STEPS
 from firstboot.steps.certificate import ensure_certificate
+from firstboot.steps.storage import STORAGE, storage_missing
 from firstboot.steps.time import hand_over_time_servers
 from zeroth.drivers.network.guard import address6_of, wait_for_address
 from zeroth.drivers.network.model import Link
@@ -83,6 +84,8 @@ def refresh(context: Context, journal: Journal, consoles: Consoles, *, booting: 
     :raises UserError: when the certificate cannot be renewed.
     """
     hostname = _hostname(context)
+    if booting and storage_missing(context):
+        journal.set(STORAGE.name, note=STORAGE.apply(context))
     found = _address_now(context, booting=booting)
     if found is None:
         text = f"zeroth host {hostname} has no management address: {_why(context)}\n"

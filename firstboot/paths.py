@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from zeroth.deploy.localsr import RECORD
+
 __all__ = ["Paths"]
 
 
@@ -42,6 +44,11 @@ class Paths:
     def store(self) -> Path:
         """The agent's store."""
         return self.store_folder / "store.db"
+
+    @property
+    def local_sr(self) -> Path:
+        """What the local storage repository lies on; see :mod:`zeroth.deploy.localsr`."""
+        return self.store_folder / RECORD
 
     @property
     def network_undo(self) -> Path:

@@ -7,7 +7,7 @@ Until the first action nothing is written. From then on the mark on the disk tel
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack, nullcontext
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -20,13 +20,14 @@ from installer.hostkeys import HostKey, host_keys, make_host_keys
 from installer.image import EFI_LOADER, InstallImage
 from installer.nics import pinned
 from installer.plan import Action, ActionKind, InstallPlan, Leg
-from zeroth.deploy.arrays import array_device, assembled, make_arrays, wipe, write_table
+from zeroth.deploy.arrays import array_device, assembled, make_arrays, wipe, write_sr_table, write_table
 from zeroth.deploy.bootenv import BootState, make_boot_state
 from zeroth.deploy.bootmenu import MENU
 from zeroth.deploy.esp import Esp
 from zeroth.deploy.journal import Journal
 from zeroth.deploy.layout import MIRRORED, Part
 from zeroth.deploy.loaders import install_bios_loader, install_efi_loader, loader_workspace, offer_boot_entry
+from zeroth.deploy.localsr import RECORD, LocalSrRecord, write_record
 from zeroth.deploy.marker import clear_marker, write_marker
 from zeroth.deploy.slots import FileImage, write_slot
 from zeroth.errors import ExitCode, UserError
@@ -84,6 +85,8 @@ class Application:
             ActionKind.BEGIN: self._begin,
             ActionKind.WIPE: self._wipe,
             ActionKind.TABLE: self._table,
+            ActionKind.SR_DISK: self._sr_disk,
+            ActionKind.SR_DONE: self._sr_done,
             ActionKind.ARRAYS: self._arrays,
             ActionKind.MAKE_FAT: self._make_fat,
             ActionKind.MAKE_EXT4: self._make_ext4,
@@ -106,7 +109,7 @@ class Application:
         :raises UserError: when the machine refuses; the disk then says by its mark how far it came.
         """
         with ExitStack() as locks, self._mounts:
-            for disk in self._disks:
+            for disk in (*self._disks, *(Path(leg.disk.path) for leg in self.plan.sr_disks)):
                 locks.enter_context(exclusive(disk))
             for action in self.plan.actions:
                 with step.step(action.title) as running:
@@ -122,19 +125,34 @@ class Application:
     # The disk as a whole
 
     def _begin(self, action: Action, step: Step) -> None:
-        self._mark("installing")
+        self._mark("installing", [Path(path) for path in (action.disk, action.mirror) if path])
 
     def _wipe(self, action: Action, step: Step) -> None:
         """Old metadata must not come back to life where a new partition happens to begin or end."""
-        wipe(self._leg(action).disk)
+        storage = {leg.disk.path: leg.disk for leg in self.plan.sr_disks}
+        if action.disk in storage:
+            wipe(storage[action.disk])
+        else:
+            wipe(self._leg(action).disk, Part.SR if self.plan.kept else None)
 
     def _table(self, action: Action, step: Step) -> None:
         leg = self._leg(action)
         write_table(Path(leg.disk.path), leg.layout, self.plan.identity, leg.number)
 
+    def _sr_disk(self, action: Action, step: Step) -> None:
+        leg = next(leg for leg in self.plan.sr_disks if leg.disk.path == action.disk)
+        write_sr_table(Path(action.disk), leg.place, self.plan.identity, leg.number)
+
+    def _sr_done(self, action: Action, step: Step) -> None:
+        clear_marker(Path(action.disk))
+
     def _arrays(self, action: Action, step: Step) -> None:
         arrays = make_arrays(self._disks, self.plan.identity, self.places.arrays)
         self._mounts.enter_context(arrays)
+        # An earlier mirror's volume group lies where the new array begins.
+        storage = array_device(Part.SR, self.places.arrays)
+        run(["wipefs", "--all", storage])
+        flush(storage)
 
     def _finish(self, action: Action, step: Step) -> None:
         if not self._folders:
@@ -145,7 +163,7 @@ class Application:
                 self._mounts.enter_context(arrays)
             self._open_journal()
         self.host_keys = host_keys(self._folder(Part.STATE) / _SLOT / "etc" / "upper")
-        self._mark("finishing")
+        self._mark("finishing", self._disks)
 
     def _commit(self, action: Action, step: Step) -> None:
         # Unmounted first: the mark goes when everything else is on the disk.
@@ -156,9 +174,11 @@ class Application:
         for disk in self._disks:
             clear_marker(disk)
 
-    def _mark(self, phase: Literal["installing", "finishing"]) -> None:
-        for disk in self._disks:
-            write_marker(disk, MarkerFacts(phase=phase, digest=self.plan.digest, install=self.plan.identity.value))
+    def _mark(self, phase: Literal["installing", "finishing"], disks: Sequence[Path]) -> None:
+        plan = self.plan
+        kept = plan.kept.facts if plan.kept else None
+        for disk in disks:
+            write_marker(disk, MarkerFacts(phase=phase, digest=plan.digest, install=plan.identity.value, sr=kept))
 
     # File systems
 
@@ -196,6 +216,14 @@ class Application:
             "mirror": self.plan.identity.mirror,
             "root_sha256": self._image.root.sha256,
         }
+        if self.plan.local_sr:
+            local = LocalSrRecord(
+                uuid=self.plan.identity.sr_uuid,
+                devices=self.plan.sr_devices,
+                kept=self.plan.kept is not None,
+                group_uuid=self.plan.kept.group_uuid if self.plan.kept else "",
+            )
+            write_record(state / _SLOT / "store" / RECORD, local)
         atomic_write(state / "install" / "applied.json", json.dumps(applied, indent=2) + "\n")
         make_host_keys(state / _SLOT / "etc" / "upper")
         # What finds no place of its own later, and so must be there with the right mode: logs.

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
+from installer.keeping import bare_table, holds
 from installer.matching import MEDIUM, fits, outermost, passed_over, why_not
 from zeroth.deploy.layout import InstallId
 from zeroth.spec.model import DiskSpec
@@ -67,12 +68,12 @@ def resumable_phase(disk: DiskFacts, digest: str) -> str:
     marker = disk.zeroth.marker if disk.zeroth else None
     if marker is None or marker.digest != digest:
         return ""
-    if InstallId(marker.install).leg_of(disk.table_uuid):
+    identity = InstallId(marker.install)
+    if identity.leg_of(disk.table_uuid) or identity.sr_disk_of(disk.table_uuid):
         return marker.phase
-    # Cut off while the table was being written: the mark, and of a table no more than its protective part.
-    half = all(sign.type in ("PMBR", "gpt", "dos") for sign in disk.signatures)
-    bare = not disk.table or (disk.table == "dos" and all(part.type == "ee" for part in disk.partitions))
-    return "installing" if marker.phase == "installing" and half and bare else ""
+    # Cut off while the table was being written, or before, where the old one says what stays.
+    begun = bare_table(disk) or (marker.sr is not None and holds(disk, marker.sr))
+    return "installing" if marker.phase == "installing" and begun else ""
 
 
 @dataclass(frozen=True)
@@ -89,8 +90,10 @@ class Resumption:
     install: UUID | None = None
 
 
-def resumption(legs: tuple[DiskFacts, ...], digest: str) -> Resumption:
+def resumption(legs: tuple[DiskFacts, ...], digest: str, sr: tuple[DiskFacts, ...] = ()) -> Resumption:
     """Whether an interrupted installation goes on, on all disks together.
+
+    :param sr: further disks of the local storage repository.
 
     Marks are written to one disk after the other. Only when every disk has its data, the boot loaders alone are made
     again: each has the mark that says so, or had it already taken off as the last step.
@@ -101,7 +104,8 @@ def resumption(legs: tuple[DiskFacts, ...], digest: str) -> Resumption:
         return Resumption(legs)
     install = marked[0][0].install
     numbers = {InstallId(install).leg_of(disk.table_uuid): disk for disk in legs}
-    complete = sorted(numbers) == list(range(1, len(legs) + 1))
+    parts = [InstallId(install).sr_disk_of(disk.table_uuid) for disk in sr]
+    complete = sorted(numbers) == list(range(1, len(legs) + 1)) and parts == list(range(1, len(sr) + 1))
     if complete and all(mark.install == install and phase == "finishing" for mark, phase in marked):
         return Resumption(tuple(disk for _, disk in sorted(numbers.items())), "finishing", install)
     return Resumption(legs, "installing", install)
@@ -121,7 +125,8 @@ class _Chooser:
 
     def choose(self) -> Choice:
         legs = self._legs()
-        sr = [found for text in self._spec.sr_disks for found in self._take((text,), 1, "for the storage repository")]
+        role = "for the local storage repository"
+        sr = [found for text in self._spec.sr_disks for found in self._take((text,), 1, role)]
         consent, notes = self._consent()
         self._check_paths([*legs, *sr])
         if self._problems:

@@ -8,14 +8,16 @@ from enum import StrEnum
 
 from installer.disks import Verdict
 from installer.image import InstallImage
+from installer.keeping import KeptSr
 from installer.preflight import Check
-from zeroth.deploy.layout import InstallId, Layout, Part
+from zeroth.deploy.arrays import array_device
+from zeroth.deploy.layout import InstallId, Layout, Part, SrDisk
 from zeroth.spec.fetch.found import without_password
 from zeroth.spec.model import Hook
 from zeroth.system.facts import DiskFacts, NicFacts
 from zeroth.system.size import Size
 
-__all__ = ["Action", "ActionKind", "AlreadyApplied", "InstallPlan", "Leg", "Outcome", "Problem", "Refused"]
+__all__ = ["Action", "ActionKind", "AlreadyApplied", "InstallPlan", "Leg", "Outcome", "Problem", "Refused", "SrLeg"]
 
 
 class ActionKind(StrEnum):
@@ -24,6 +26,8 @@ class ActionKind(StrEnum):
     BEGIN = "begin journal"
     WIPE = "wipe signatures"
     TABLE = "write partition table"
+    SR_DISK = "write partition table of a storage disk"
+    SR_DONE = "finish journal of a storage disk"
     ARRAYS = "make mirrors"
     MAKE_FAT = "make FAT file system"
     MAKE_EXT4 = "make ext4 file system"
@@ -87,6 +91,22 @@ class Leg:
 
 
 @dataclass(frozen=True)
+class SrLeg:
+    """A further disk of the local storage repository.
+
+    :ivar number: from 1.
+    """
+
+    disk: DiskFacts
+    number: int
+
+    @property
+    def place(self) -> SrDisk:
+        """Where its partition lies."""
+        return SrDisk(self.disk.size, self.disk.logical_sector)
+
+
+@dataclass(frozen=True)
 class InstallPlan:
     """Everything that is needed to install, decided.
 
@@ -102,6 +122,9 @@ class InstallPlan:
     :ivar boot_entries: the texts of the slot's own entries, by file name, in the order to write them.
     :ivar image: None when planned away from the medium.
     :ivar hooks: the programs that the answer has the installer run, of all stages.
+    :ivar sr_disks: further disks of the local storage repository.
+    :ivar kept: the local storage repository that stays as it is.
+    :ivar local_sr: there shall be a local storage repository that first boot makes, or takes over.
     :ivar try_network: the management network is tried before the first action; planning tries nothing.
     """
 
@@ -123,6 +146,9 @@ class InstallPlan:
     hooks: tuple[Hook, ...] = ()
     try_network: bool = True
     bond: str = ""
+    sr_disks: tuple[SrLeg, ...] = ()
+    kept: KeptSr | None = None
+    local_sr: bool = True
 
     @property
     def disk(self) -> DiskFacts:
@@ -136,8 +162,17 @@ class InstallPlan:
 
     @property
     def disks(self) -> tuple[DiskFacts, ...]:
-        """Every disk that is written to."""
+        """Every disk that is installed on."""
         return tuple(leg.disk for leg in self.legs)
+
+    @property
+    def sr_devices(self) -> tuple[str, ...]:
+        """What the local storage repository lies on, as the host finds it again: ``PARTUUID=...`` or a path."""
+        if self.kept:
+            return (f"PARTUUID={self.kept.uuid}", *self.kept.others)
+        own = f"PARTUUID={self.identity.partition_uuid(Part.SR)}"
+        first = str(array_device(Part.SR)) if self.identity.mirror else own
+        return (first, *(f"PARTUUID={self.identity.sr_partition_uuid(leg.number)}" for leg in self.sr_disks))
 
     def as_json(self) -> Mapping[str, object]:
         """For ``--json``; holds no secret."""
@@ -157,6 +192,18 @@ class InstallPlan:
             "network_trial": "not tried yet" if self.try_network else "left out",
             "resumes": self.resumes or None,
             "destroys": list(self.destroys),
+            "keeps_sr": self.kept.as_json() if self.kept else None,
+            "sr_disks": [
+                {
+                    "disk": leg.disk.path,
+                    "disk_size": leg.disk.size,
+                    "serial": leg.disk.serial,
+                    "start": leg.place.start,
+                    "size": leg.place.size,
+                    "uuid": self.identity.sr_partition_uuid(leg.number),
+                }
+                for leg in self.sr_disks
+            ],
             "reservations": list(self.reservations),
             "partitions": [
                 {
@@ -164,7 +211,8 @@ class InstallPlan:
                     "label": p.part.label,
                     "start": p.start,
                     "size": p.size,
-                    "uuid": self.identity.partition_uuid(p.part),
+                    "uuid": self.identity.uuid_of(p),
+                    "kept": bool(p.uuid),
                 }
                 for p in self.layout.partitions
             ],

@@ -11,7 +11,15 @@ from datetime import UTC, datetime
 from enum import StrEnum
 
 from installer.image import InstallImage
-from zeroth.deploy.layout import ARRAY_HEAD, Layout, Part, make_layout, mirror_size
+from zeroth.deploy.layout import (
+    ARRAY_HEAD,
+    MINIMUM_SR_DISK,
+    SR_DISK_START,
+    Layout,
+    Part,
+    make_layout,
+    mirror_size,
+)
 from zeroth.deploy.signedboot import MOST_DOM0_MEMORY
 from zeroth.errors import UserError
 from zeroth.spec.model import Dom0Spec, HostSpec, ManagementNetwork
@@ -19,8 +27,8 @@ from zeroth.system.facts import DiskFacts, Facts, NicFacts
 from zeroth.system.size import GIB, MIB, Size
 
 __all__ = [
-    "Check", "Result", "check_disk", "check_image", "check_machine", "check_mirror", "check_nics", "check_trial",
-    "failures", "warnings",
+    "Check", "Result", "check_disk", "check_image", "check_machine", "check_mirror", "check_nics",
+    "check_storage", "check_trial", "failures", "warnings",
 ]  # fmt: skip
 
 # What Xen takes for itself and its tables beside domain 0, on a machine of a few GiB; measured with Xen 4.20.
@@ -134,6 +142,31 @@ def check_mirror(legs: Sequence[DiskFacts]) -> tuple[Check, ...]:
         message = f"the smaller disk counts: of {larger.path} {left} stay unused"
         return (Check("mirror", Result.WARN, message, "Choose two disks of the same size."),)
     return (Check("mirror", Result.PASS, f"{first.path} and {second.path}, {Size(size).approx()} each"),)
+
+
+def check_storage(
+    legs: Sequence[DiskFacts], disks: Sequence[DiskFacts], kept: str = "", *, mirror: bool = False
+) -> tuple[Check, ...]:
+    """The local storage repository: whether its further disks go together with the first; each was looked at before.
+
+    :param kept: what stays of an earlier one, in words; empty for a new one.
+    """
+    found = [Check("local storage", Result.PASS, f"stays as it is: {kept}")] if kept else []
+    for disk in disks:
+        if disk.size < MINIMUM_SR_DISK + SR_DISK_START + MIB:
+            message = f"{disk.path} is too small for guests' disks ({Size(disk.size).approx()})"
+            found.append(Check("local storage", Result.FAIL, message, "Leave it out of disk.sr_disks."))
+        if legs and disk.logical_sector != legs[0].logical_sector:
+            message = (
+                f"{disk.path} has {disk.logical_sector} byte sectors and {legs[0].path} {legs[0].logical_sector} byte "
+                "sectors: a volume group needs disks with the same"
+            )
+            hint = "Leave it out of disk.sr_disks, and make a storage repository of its own of it."
+            found.append(Check("local storage", Result.FAIL, message, hint))
+        if mirror:
+            message = f"{disk.path} is not mirrored: guests' disks on it are lost with it"
+            found.append(Check("local storage", Result.WARN, message, "Leave it out of disk.sr_disks."))
+    return tuple(found)
 
 
 def check_image(layout: Layout | None, image: InstallImage | None, *, mirror: bool = False) -> tuple[Check, ...]:

@@ -71,6 +71,8 @@ def _show_plan(console: Console, plan: InstallPlan) -> None:
         _say(console, f"{name} {disk.path}, {Size(disk.size).approx()}, {identity(disk)}")
     if plan.identity.mirror and len(plan.disks) == 1:
         _say(console, "Mirror:  missing, as the answer says")
+    for leg in plan.sr_disks:
+        _say(console, f"Storage: {leg.disk.path}, {Size(leg.disk.size).approx()}, {identity(leg.disk)}")
     trial = "not tried yet; it is before anything is written" if plan.try_network else "not tried"
     _say(console, f"Network: {_cards(plan)}, {trial}")
     for nic in plan.nics:
@@ -80,15 +82,19 @@ def _show_plan(console: Console, plan: InstallPlan) -> None:
     named = f"{image.defaults.product} {image.version}" if image else "(planned away from the medium)"
     _say(console, f"Image:   {named}")
     if plan.resumes:
-        how = "begins again" if plan.resumes == "installing" else "goes on at its last steps"
+        begun = "begins again" if not plan.kept else "goes on"
+        how = begun if plan.resumes == "installing" else "goes on at its last steps"
         _say(console, f"An interrupted installation of this answer {how}.")
     elif plan.destroys:
         _say(console, "WILL BE DESTROYED, as the answer allows:")
         for phrase in plan.destroys:
             _say(console, f"- {phrase}", indent=2)
     else:
-        empty = "The disks are empty" if len(plan.disks) > 1 else "The disk is empty"
-        _say(console, f"{empty}; nothing is lost.")
+        several = len(plan.disks) + len(plan.sr_disks) > 1
+        _say(console, f"{'The disks are empty' if several else 'The disk is empty'}; nothing is lost.")
+    if plan.kept:
+        _say(console, "STAYS AS IT IS, the local storage repository:")
+        _say(console, f"- {plan.kept.summary}", indent=2)
     show_actions(console, plan.actions)
     _show_hooks(console, plan.hooks)
     _show_verdicts(console, plan.verdicts)

@@ -11,6 +11,7 @@ from firstboot.steps.login import LOGIN, SECRETS
 from firstboot.steps.network import NETWORK
 from firstboot.steps.seed import SEED
 from firstboot.steps.services import SERVICES
+from firstboot.steps.storage import STORAGE
 from firstboot.steps.time import TIME
 
 __all__ = ["STEPS"]
@@ -24,6 +25,7 @@ STEPS: tuple[Step, ...] = (
     NETWORK,
     CERTIFICATE,
     TIME,
+    STORAGE,
     SEED,
     SERVICES,
     GAPS,

@@ -143,7 +143,7 @@ class State:
     def _consenting(self, spec: HostSpec) -> HostSpec:
         """With the consent for the disks that are chosen, one by one, whatever was said of it before."""
         chosen = choose_disks(spec.disk, self.facts.disks)
-        lost = tuple(selector_of(disk, self.facts) for disk in chosen.legs if disk.contents)
+        lost = tuple(selector_of(disk, self.facts) for disk in (*chosen.legs, *chosen.sr) if disk.contents)
         return spec.model_copy(update={"disk": spec.disk.model_copy(update={"wipe": False, "wipe_disks": lost})})
 
 

@@ -37,14 +37,21 @@ class SummaryScreen(Shown):
         self.proposal: Proposal = self.front.state.propose()
         yield Reader(outcome_text(self.proposal.outcome), key="plan")
         if self.proposal.destroys:
-            disks = ", ".join(leg.disk.path for leg in self.proposal.outcome.legs)  # type: ignore[union-attr]
-            label = Static(f"Destroy everything on {disks}?"[:45], classes="label", markup=False)
+            label = Static(self._question()[:45], classes="label", markup=False)
             yield Horizontal(label, Pick("no", (("no", "no"), ("yes", "yes")), key=_CONSENT), classes="line")
 
     def acts(self) -> Sequence[tuple[str, str]]:
         """Install, where there is a plan."""
         rest = (("change", "Change or add ..."), ("save", "Save answer ..."), ("back", "Back"))
         return (("next", "Install"), *rest) if self._can else rest
+
+    def _question(self) -> str:
+        plan = self.proposal.outcome
+        assert isinstance(plan, InstallPlan)
+        if plan.kept:
+            return f"Destroy all else on {plan.disk.path}?"
+        disks = [*plan.disks, *(leg.disk for leg in plan.sr_disks)]
+        return f"Destroy everything on {', '.join(disk.path for disk in disks)}?"
 
     @property
     def _can(self) -> bool:

@@ -69,6 +69,8 @@ def check_first_boot(host: Host) -> None:
     status = json.loads(host.ssh("zeroth firstboot status --json"))
     late = [step for step in status["steps"] if step["state"] != "done"]
     expect(status["finished"] and status["steps"] and not late, f"first boot is not done: {late or status}")
+    notes = {step["name"]: step["note"] for step in status["steps"]}
+    expect(notes["storage"] == "", f"there is no local storage: {notes['storage']}")
     expect(host.ssh("hostname").strip() == HOSTNAME.split(".")[0] or host.ssh("hostname").strip() == HOSTNAME,
            f"the host is called {host.ssh('hostname').strip()}, not {HOSTNAME}")  # fmt: skip
     host.ssh("test $(wc -c </etc/machine-id) -eq 33")

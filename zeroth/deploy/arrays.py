@@ -10,13 +10,31 @@ from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
-from zeroth.deploy.layout import ARRAY_HEAD, MIRRORED, InstallId, Layout, Part, sfdisk_script
+from zeroth.deploy.layout import (
+    ARRAY_HEAD,
+    MIRRORED,
+    InstallId,
+    Layout,
+    Part,
+    SrDisk,
+    sfdisk_script,
+    sr_disk_script,
+)
 from zeroth.system.block import flush, partition_path, wait_for_partition
 from zeroth.system.facts import DiskFacts
 from zeroth.system.mdraid import array_path, assemble, create_array, stop_array
 from zeroth.system.run import run
 
-__all__ = ["DEVICES", "array_device", "assembled", "make_arrays", "opened_part", "wipe", "write_table"]
+__all__ = [
+    "DEVICES",
+    "array_device",
+    "assembled",
+    "make_arrays",
+    "opened_part",
+    "wipe",
+    "write_sr_table",
+    "write_table",
+]
 
 DEVICES = Path("/dev")
 
@@ -71,23 +89,48 @@ def opened_part(disks: Sequence[Path], identity: InstallId, part: Part, devices:
         yield array_device(part, devices)
 
 
-def wipe(disk: DiskFacts) -> None:
-    """Remove what is recognised on a disk and its partitions."""
+def wipe(disk: DiskFacts, keep: Part | None = None) -> None:
+    """Remove what is recognised on a disk and its partitions.
+
+    :param keep: a partition that stays; then the table, which says where it is, stays as well.
+    """
     for part in reversed(disk.partitions):
-        if Path(part.path).is_block_device():
+        if Path(part.path).is_block_device() and part.number != keep:
             run(["wipefs", "--all", part.path])
             flush(Path(part.path))
-    run(["wipefs", "--all", disk.path])
-    flush(Path(disk.path))
+    if keep is None:
+        run(["wipefs", "--all", disk.path])
+        flush(Path(disk.path))
 
 
 def write_table(disk: Path, layout: Layout, identity: InstallId, leg: int) -> None:
     """Write a disk's partition table, and wait until the kernel shows its partitions.
 
+    In a partition that is kept nothing is written.
+
     :raises UserError: when it does not.
     """
-    script = sfdisk_script(layout, identity, leg)
-    run(["sfdisk", "--quiet", "--wipe", "always", "--wipe-partitions", "always", disk], input=script)
-    flush(disk)
+    keeps = any(partition.uuid for partition in layout.partitions)
+    _write_table(disk, sfdisk_script(layout, identity, leg), wiping=not keeps)
     for partition in layout.partitions:
-        wait_for_partition(partition_path(disk, partition.part), partition.size)
+        device = partition_path(disk, partition.part)
+        wait_for_partition(device, partition.size)
+        if keeps and not partition.uuid:
+            # What sfdisk does by itself for new partitions, but for the one that is kept.
+            run(["wipefs", "--all", device])
+            flush(device)
+
+
+def write_sr_table(disk: Path, place: SrDisk, identity: InstallId, number: int) -> None:
+    """The same for a further disk of the local storage repository, counted from 1.
+
+    :raises UserError: when the kernel does not show its partition.
+    """
+    _write_table(disk, sr_disk_script(place, identity, number), wiping=True)
+    wait_for_partition(partition_path(disk, 1), place.size)
+
+
+def _write_table(disk: Path, script: str, *, wiping: bool) -> None:
+    when = "always" if wiping else "never"
+    run(["sfdisk", "--quiet", "--wipe", when, "--wipe-partitions", when, disk], input=script)
+    flush(disk)

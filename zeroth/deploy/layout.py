@@ -20,15 +20,21 @@ __all__ = [
     "ARRAY_HEAD",
     "FULL_DISK",
     "MINIMUM_DISK",
+    "MINIMUM_SR_DISK",
     "MIRRORED",
+    "MOST_SR_DISKS",
+    "SR_DISK_START",
     "TYPE_GUIDS",
     "InstallId",
     "Layout",
     "Part",
     "Partition",
+    "SrDisk",
     "make_layout",
+    "make_layout_before",
     "mirror_size",
     "sfdisk_script",
+    "sr_disk_script",
 ]
 
 MINIMUM_DISK: Final = Size(16 * GIB)
@@ -86,15 +92,24 @@ MIRRORED: Final = (Part.SLOT_A, Part.SLOT_B, Part.STATE, Part.LOG, Part.SR)
 ARRAY_HEAD: Final = int(MIB)
 """What md keeps for itself at the start of a mirrored partition, in bytes: its metadata and its bitmap."""
 _MOST_LEGS: Final = 64
+MOST_SR_DISKS: Final = 64
+MINIMUM_SR_DISK: Final = Size(GIB)
+"""What a disk of less is, is no disk to keep guests' disks on."""
+SR_DISK_START: Final = 2 * MIB
+"""Where the partition of a further disk of the local storage repository starts: behind the installer's mark."""
 
 
 @dataclass(frozen=True)
 class Partition:
-    """One partition of the layout; ``start`` and ``size`` in bytes, whole MiB."""
+    """One partition of the layout; ``start`` and ``size`` in bytes, whole MiB but for one that is kept.
+
+    :ivar uuid: the PARTUUID of one that is kept from an earlier installation; empty for one that gets a new one.
+    """
 
     part: Part
     start: int
     size: int
+    uuid: str = ""
 
     @property
     def end(self) -> int:
@@ -112,6 +127,24 @@ class Layout:
 
     def __getitem__(self, part: Part) -> Partition:
         return self.partitions[part - 1]
+
+
+@dataclass(frozen=True)
+class SrDisk:
+    """A further disk of the local storage repository: one partition, in which its physical volume lies. Bytes."""
+
+    disk_size: int
+    sector_size: int
+
+    @property
+    def start(self) -> int:
+        """The first byte of the partition."""
+        return int(SR_DISK_START)
+
+    @property
+    def size(self) -> int:
+        """Its bytes; the last MiB of the disk is left to the second copy of the table."""
+        return int((self.disk_size // MIB - 1) * MIB - SR_DISK_START)
 
 
 @dataclass(frozen=True)
@@ -143,6 +176,27 @@ class InstallId:
     def partition_uuid(self, part: Part, leg: int = 1) -> str:
         """A partition's PARTUUID."""
         return str(uuid5(self.value, f"partition-{int(part)}{_suffix(leg)}"))
+
+    def uuid_of(self, partition: Partition, leg: int = 1) -> str:
+        """The PARTUUID that a partition of a layout gets, or keeps."""
+        return partition.uuid or self.partition_uuid(partition.part, leg)
+
+    def sr_disk_guid(self, number: int) -> str:
+        """The GPT's disk GUID of a further disk of the local storage repository, counted from 1."""
+        return str(uuid5(self.value, f"sr-disk-{number}"))
+
+    def sr_disk_of(self, disk_guid: str) -> int:
+        """Which of the local storage repository's further disks a disk is; 0 when it is none of this installation."""
+        return next((one for one in range(1, MOST_SR_DISKS + 1) if self.sr_disk_guid(one) == disk_guid), 0)
+
+    def sr_partition_uuid(self, number: int) -> str:
+        """The PARTUUID of the one partition of such a disk."""
+        return str(uuid5(self.value, f"sr-partition-{number}"))
+
+    @property
+    def sr_uuid(self) -> str:
+        """The UUID of the local storage repository, where one is made."""
+        return str(uuid5(self.value, "local-sr"))
 
     def filesystem_uuid(self, part: Part, leg: int = 1) -> str:
         """The UUID of the file system on a partition, or on the array of a mirrored one."""
@@ -199,6 +253,31 @@ def make_layout(disk_size: int, sector_size: int = 512) -> Layout:
     return Layout(disk_size, sector_size, tuple(partitions))
 
 
+def make_layout_before(disk_size: int, sector_size: int, kept: Partition) -> Layout:
+    """Lay out a disk around a local storage repository that stays where it is.
+
+    The system's partitions shrink as on a disk that is so small that they end where the kept one starts. What whole
+    MiB leave over, or an earlier layout had more, goes to the log.
+
+    :raises UserError: when there is too little room in front of it.
+    """
+    regular = make_layout(disk_size, sector_size)
+    if regular[Part.SR].start == kept.start:
+        front = regular.partitions[:-1]
+    else:
+        least = make_layout(MINIMUM_DISK, sector_size)[Part.SR].start
+        if kept.start < least:
+            raise UserError(
+                f"the local storage repository starts at {kept.start // MIB} MiB, and this version needs "
+                f"{least // MIB} MiB in front of it",
+                "Move its content elsewhere and install without keeping it.",
+            )
+        alike = min(FULL_DISK, MINIMUM_DISK + kept.start - least)
+        *others, log = make_layout(alike, sector_size).partitions[:-1]
+        front = (*others, Partition(Part.LOG, log.start, kept.start // MIB * MIB - log.start))
+    return Layout(disk_size, sector_size, (*front, kept))
+
+
 def _shrunk(least: int, full: int, disk_size: int) -> int:
     over = min(disk_size, FULL_DISK) - MINIMUM_DISK
     return least + (full - least) * over // (FULL_DISK - MINIMUM_DISK) // MIB * MIB
@@ -206,17 +285,27 @@ def _shrunk(least: int, full: int, disk_size: int) -> int:
 
 def sfdisk_script(layout: Layout, identity: InstallId, leg: int = 1) -> str:
     """The layout as a script for sfdisk's standard input."""
-    sector = layout.sector_size
+    entries = [(p.part, p.start, p.size, identity.uuid_of(p, leg)) for p in layout.partitions]
+    return _script(layout.sector_size, identity.leg_guid(leg), entries)
+
+
+def sr_disk_script(disk: SrDisk, identity: InstallId, number: int) -> str:
+    """The same for a further disk of the local storage repository, counted from 1."""
+    entry = (Part.SR, disk.start, disk.size, identity.sr_partition_uuid(number))
+    return _script(disk.sector_size, identity.sr_disk_guid(number), [entry])
+
+
+def _script(sector: int, guid: str, entries: Sequence[tuple[Part, int, int, str]]) -> str:
     lines: Sequence[str] = [
         "label: gpt",
-        f"label-id: {identity.leg_guid(leg)}",
+        f"label-id: {guid}",
         "unit: sectors",
         f"first-lba: {MIB // sector}",
         "",
         *(
-            f"start={p.start // sector}, size={p.size // sector}, type={TYPE_GUIDS[p.part]}, "
-            f'uuid={identity.partition_uuid(p.part, leg)}, name="{p.part.label}"'
-            for p in layout.partitions
+            f"start={start // sector}, size={size // sector}, type={TYPE_GUIDS[part]}, "
+            f'uuid={uuid}, name="{part.label}"'
+            for part, start, size, uuid in entries
         ),
     ]
     return "\n".join(lines) + "\n"

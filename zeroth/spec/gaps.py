@@ -14,6 +14,7 @@ from zeroth.spec.document import Path
 from zeroth.spec.model import (
     DiskSpec,
     HostSpec,
+    Layout,
     LocalSr,
     ManagementNetwork,
     NoAddress,
@@ -45,12 +46,12 @@ def gaps(spec: HostSpec) -> tuple[Gap, ...]:
 
 
 def _disk(disk: DiskSpec) -> Iterator[Gap]:
-    if disk.sr_disks:
-        yield Gap(("disk", "sr_disks"), "further disks in the local storage repository", refused=True)
-    if disk.keep_sr:
-        yield Gap(("disk", "keep_sr"), "keeping the local storage repository", refused=True)
+    if disk.keep_sr and disk.layout is not Layout.SINGLE:
+        yield Gap(("disk", "keep_sr"), "keeping the local storage repository on a mirror of two disks", refused=True)
     if disk.local_sr is LocalSr.EXT4:
-        yield Gap(("disk", "local_sr"), "a local storage repository on a file system")
+        # Nothing is erased, or promised to stay, for what is not made.
+        needed = disk.keep_sr or bool(disk.sr_disks)
+        yield Gap(("disk", "local_sr"), "a local storage repository on a file system", refused=needed)
 
 
 def _management(network: ManagementNetwork) -> Iterator[Gap]:

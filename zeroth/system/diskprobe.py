@@ -70,34 +70,34 @@ def probe_signatures(device: Path) -> tuple[Signature, ...]:
         )
         for item in json.loads(output)["signatures"]
     ]
-    group = _volume_group(device) if any(sign.type == "LVM2_member" for sign in found) else ""
+    group = _volume_group(device) if any(sign.type == "LVM2_member" for sign in found) else {}
     if group:
-        update = {"group": group}
-        found = [sign.model_copy(update=update) if sign.type == "LVM2_member" else sign for sign in found]
+        found = [sign.model_copy(update=group) if sign.type == "LVM2_member" else sign for sign in found]
     return tuple(sorted(found, key=lambda signature: signature.offset))
 
 
-def _volume_group(device: Path) -> str:
-    """The volume group that an LVM member belongs to; empty when that cannot be told.
+def _volume_group(device: Path) -> dict[str, object]:
+    """The volume group that an LVM member belongs to, as the fields of a signature; empty when it cannot be told.
 
     LVM is shown this one device, past the devices file that keeps it away from guests' disks; nothing is written.
     """
-    words: list[str | Path] = [
-        "pvs",
-        "--readonly",
-        "--nolocking",
-        "--devices",
-        device,
-        "--noheadings",
-        "--options",
-        "vg_name",
-        device,
-    ]
+    alone: list[str | Path] = ["--readonly", "--nolocking", "--devices", device, "--reportformat", "json"]
     try:
-        return run(words, timeout=_TIMEOUT).stdout.strip()
-    except CommandFailed:
+        told = run(["pvs", *alone, "--options", "vg_name,vg_uuid,pv_count", device], timeout=_TIMEOUT).stdout
+        group = json.loads(told)["report"][0]["pv"][0]
+        if not group["vg_name"]:
+            return {}
+        told = run(["lvs", *alone, "--options", "lv_name", group["vg_name"]], timeout=_TIMEOUT).stdout
+        volumes = tuple(row["lv_name"] for row in json.loads(told)["report"][0]["lv"])
+    except (CommandFailed, ValueError, LookupError):
         # LVM is not installed, or its metadata is damaged.
-        return ""
+        return {}
+    return {
+        "group": group["vg_name"],
+        "group_uuid": group["vg_uuid"],
+        "group_members": int(group["pv_count"]),
+        "volumes": volumes,
+    }
 
 
 def _table(disk: Path) -> dict[str, Any]:

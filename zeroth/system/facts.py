@@ -24,6 +24,7 @@ __all__ = [
     "DmiFacts",
     "Facts",
     "FirmwareFacts",
+    "KeptFacts",
     "Machine",
     "MarkerFacts",
     "NeighbourFacts",
@@ -54,6 +55,9 @@ class Signature(_Fact):
     :ivar type: libblkid's name: ``ext4``, ``vfat``, ``LVM2_member``, ``linux_raid_member``, ``gpt``, ``dos``, ...
     :ivar label: of the file system; of an array or a pool its name.
     :ivar group: the volume group of an LVM member, as far as it is known.
+    :ivar group_uuid: its UUID, as LVM writes it.
+    :ivar group_members: on how many devices it lies; 0 when that is not known.
+    :ivar volumes: the names of the logical volumes in it.
     """
 
     type: str
@@ -61,6 +65,17 @@ class Signature(_Fact):
     label: str = ""
     uuid: str = ""
     group: str = ""
+    group_uuid: str = ""
+    group_members: int = 0
+    volumes: tuple[str, ...] = ()
+
+
+class KeptFacts(_Fact):
+    """A partition that an installation in progress keeps: where it lies, in bytes, and its PARTUUID."""
+
+    start: int
+    size: int
+    uuid: str
 
 
 class MarkerFacts(_Fact):
@@ -69,11 +84,13 @@ class MarkerFacts(_Fact):
     :ivar phase: ``rebuilding`` on a disk that a running host makes a leg of its mirror.
     :ivar digest: of the answer that is being applied.
     :ivar install: the installation's identity, from which the GUIDs of its disk are derived.
+    :ivar sr: the local storage repository that it keeps, so that it is not lost with a table that is cut off.
     """
 
     phase: Literal["installing", "finishing", "rebuilding"]
     digest: str
     install: UUID
+    sr: KeptFacts | None = None
 
 
 class AppliedFacts(_Fact):

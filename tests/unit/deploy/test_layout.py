@@ -2,17 +2,33 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from uuid import UUID
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from zeroth.deploy.layout import MINIMUM_DISK, TYPE_GUIDS, InstallId, Part, make_layout, sfdisk_script
+from zeroth.deploy.layout import (
+    MINIMUM_DISK,
+    MINIMUM_SR_DISK,
+    TYPE_GUIDS,
+    InstallId,
+    Part,
+    Partition,
+    SrDisk,
+    make_layout,
+    make_layout_before,
+    sfdisk_script,
+    sr_disk_script,
+)
+from zeroth.deploy.marker import MARKER_OFFSET, MARKER_SIZE
 from zeroth.errors import UserError
 from zeroth.system.size import GIB, MIB
 
 IDENTITY = InstallId(UUID("11111111-2222-4333-8444-555555555555"))
+UUID_KEPT = "3c1a12ec-586c-51c6-891f-2421321d4c14"
+LEAST_FRONT = make_layout(MINIMUM_DISK)[Part.SR].start
 SECTORS = st.sampled_from([512, 4096])
 
 
@@ -82,3 +98,50 @@ def test_guids_are_distinct_and_follow_from_the_identity() -> None:
     assert all_of(IDENTITY) == all_of(InstallId(UUID(str(IDENTITY.value))))
     assert not set(all_of(IDENTITY)) & set(all_of(InstallId(UUID("99999999-2222-4333-8444-555555555555"))))
     assert TYPE_GUIDS[Part.SLOT_A] == TYPE_GUIDS[Part.SLOT_B]
+
+
+@given(disks())
+def test_around_a_repository_of_the_same_layout(disk: tuple[int, int]) -> None:
+    regular = make_layout(*disk)
+    kept = replace(regular[Part.SR], uuid=UUID_KEPT)
+    layout = make_layout_before(*disk, kept)
+    assert layout.partitions == (*regular.partitions[:-1], kept)
+    script = sfdisk_script(layout, IDENTITY)
+    assert script.count(UUID_KEPT) == 1
+    assert script.replace(UUID_KEPT, IDENTITY.partition_uuid(Part.SR)) == sfdisk_script(regular, IDENTITY)
+
+
+@given(disks(), st.integers(0, 64 * GIB))
+def test_around_a_repository_that_starts_elsewhere(disk: tuple[int, int], further: int) -> None:
+    size, sector = disk
+    start = (LEAST_FRONT + further) // sector * sector
+    kept = Partition(Part.SR, start, GIB, UUID_KEPT)
+    layout = make_layout_before(size, sector, kept)
+    assert layout[Part.SR] == kept
+    at = int(MIB)
+    for partition, least in zip(layout.partitions[:-1], make_layout(16 * GIB).partitions, strict=False):
+        assert partition.start == at
+        assert partition.size % MIB == 0
+        assert partition.size >= least.size
+        at = partition.end
+    assert 0 <= start - at < MIB
+
+
+@given(disks(), st.integers(0, LEAST_FRONT // 4096 - 1))
+def test_too_little_room_before_a_repository(disk: tuple[int, int], sectors: int) -> None:
+    with pytest.raises(UserError, match="needs 13314 MiB in front of it"):
+        make_layout_before(*disk, Partition(Part.SR, sectors * 4096, GIB, UUID_KEPT))
+
+
+@given(st.integers(MINIMUM_SR_DISK + 3 * MIB, 64 << 40), SECTORS)
+def test_a_further_disk_of_the_repository(size: int, sector: int) -> None:
+    disk = SrDisk(size, sector)
+    assert disk.start >= MARKER_OFFSET + MARKER_SIZE
+    assert disk.size % MIB == 0
+    assert disk.size >= MINIMUM_SR_DISK
+    assert disk.start + disk.size <= size - 128 * 128 - sector
+    lines = sr_disk_script(disk, IDENTITY, 2).splitlines()
+    assert f"label-id: {IDENTITY.sr_disk_guid(2)}" in lines
+    assert lines[-1].startswith(f"start={disk.start // sector}, size={disk.size // sector}, ")
+    assert IDENTITY.sr_disk_of(IDENTITY.sr_disk_guid(2)) == 2
+    assert IDENTITY.leg_of(IDENTITY.sr_disk_guid(2)) == IDENTITY.sr_disk_of(IDENTITY.disk_guid) == 0

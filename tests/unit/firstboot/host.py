@@ -16,6 +16,7 @@ from firstboot import engine
 from firstboot.context import Context
 from firstboot.paths import Paths
 from firstboot.system import LiveSystem
+from tests.unit.drivers.lvm_model import Lvm
 from tests.unit.drivers.model_machine import ModelMachine, PowerCut
 from zeroth.drivers.network.guard import Wait
 from zeroth.drivers.network.model import Link
@@ -53,6 +54,7 @@ class Programs(LiveSystem):
     given: list[str] = field(default_factory=list)
     refuses: dict[str, str] = field(default_factory=dict)
     units: dict[str, str] = field(default_factory=dict)
+    lvm: Lvm = field(default_factory=Lvm)
 
     def run(
         self,
@@ -111,6 +113,8 @@ class Programs(LiveSystem):
             assert stdin
             user, _, value = stdin.strip().partition(":")
             self.paths.of("etc/shadow").write_text(f"{user}:{value}:20000:0:99999:7:::\n")
+        if argv[0] in ("pvs", "lvm", "vgcreate", "vgextend", "vgchange"):
+            return self.lvm.run(argv)
         if argv[:2] == ("systemctl", "is-enabled"):
             return Completed(argv, 0, "".join(f"{self.units.get(unit, 'enabled')}\n" for unit in argv[2:]), "")
         if argv[0] == "systemd-machine-id-setup":
@@ -156,7 +160,7 @@ class Host:
         """
         self.network.reboot()
         before = self.programs
-        self.programs = Programs(self.paths, cut_at, after, refuses=before.refuses, units=before.units)
+        self.programs = Programs(self.paths, cut_at, after, refuses=before.refuses, units=before.units, lvm=before.lvm)
         try:
             engine.start(self.context(), Stream(), self.lines.append)
         except PowerCut:

@@ -15,7 +15,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
-from zeroth.deploy.layout import make_layout
+from zeroth.deploy.layout import SrDisk, make_layout
 from zeroth.system.block import partition_path
 from zeroth.system.diskprobe import Usage
 from zeroth.system.facts import DiskFacts
@@ -37,10 +37,11 @@ class LoopDisk:
 
 @contextmanager
 def loop_disk(
-    folder: Path, size: int, sector: int = 512, *, laid_out: int = 0, image: Path | None = None
+    folder: Path, size: int, sector: int = 512, *, laid_out: int = 0, image: Path | None = None, storage: bool = False
 ) -> Iterator[LoopDisk]:
     """A disk of ``size`` bytes, with partitions for the layout of one of ``laid_out`` bytes.
 
+    :param storage: it is a further disk of the local storage repository, with one partition.
     :param image: what it holds; else it is empty, and gone at the end.
     """
     folder.mkdir(parents=True, exist_ok=True)
@@ -61,8 +62,13 @@ def loop_disk(
 
         disk = folder / "target"
         whole = attach(disk)
-        for place in make_layout(laid_out or size, sector).partitions:
-            attach(partition_path(disk, place.part), "--offset", str(place.start), "--sizelimit", str(place.size))
+        only = SrDisk(size, sector)
+        places = [(1, only.start, only.size)]
+        if not storage:
+            layout = make_layout(laid_out or size, sector)
+            places = [(int(place.part), place.start, place.size) for place in layout.partitions]
+        for number, start, length in places:
+            attach(partition_path(disk, number), "--offset", str(start), "--sizelimit", str(length))
         yield LoopDisk(disk, whole)
 
 

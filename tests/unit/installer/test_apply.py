@@ -140,9 +140,9 @@ def test_an_empty_disk(disk: LoopDisk, image: InstallImage) -> None:
     _check_installed(disk, image)
 
 
-# Hooks, mirrors and repairs have tests of their own.
+# Hooks, mirrors, storage disks and repairs have tests of their own.
 NOT_HERE = (ActionKind.WIPE, ActionKind.ARRAYS, ActionKind.HOOK, ActionKind.BOOT_ENTRY, ActionKind.COMMIT,
-            ActionKind.BOOT_STATE, ActionKind.BOOT_COPY)  # fmt: skip
+            ActionKind.BOOT_STATE, ActionKind.BOOT_COPY, ActionKind.SR_DISK, ActionKind.SR_DONE)  # fmt: skip
 STEPS = [kind for kind in ActionKind if kind not in NOT_HERE]
 
 

@@ -12,10 +12,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from installer.cli import plan
+from installer.keeping import KeptSr
 from installer.matching import fits
-from installer.plan import AlreadyApplied, InstallPlan, Outcome, Refused
+from installer.plan import ActionKind, AlreadyApplied, InstallPlan, Outcome, Refused
 from installer.planner import plan_installation
 from tests.unit.installer.machines import DIGEST, HASH, RECORDINGS, recorded, request, spec
+from zeroth.deploy.layout import Part
 from zeroth.spec.model import HostSpec
 from zeroth.spec.selector import parse_selector
 from zeroth.system.facts import Facts
@@ -53,6 +55,8 @@ def test_what_it_comes_to(case: dict[str, Any]) -> None:
         if "destroys" in case:
             _hold(case["destroys"], outcome.destroys)
         assert outcome.resumes == case.get("resumes", "")
+        assert (case.get("keeps", "") in outcome.kept.summary) if outcome.kept else "keeps" not in case
+        assert [leg.disk.path for leg in outcome.sr_disks] == case.get("sr", [])
     assert [verdict.disk for verdict in outcome.verdicts] == list(facts.disks)
     assert all(verdict.why for verdict in outcome.verdicts)
 
@@ -80,6 +84,10 @@ def answers(draw: st.DrawFn) -> HostSpec:
         disk["wipe"] = True
     else:
         disk["wipe_disks"] = draw(st.lists(SELECTORS, max_size=2))
+    if draw(st.booleans()):
+        disk["keep_sr"] = True
+    else:
+        disk["sr_disks"] = draw(st.lists(SELECTORS, max_size=2))
     return _answer(disk)
 
 
@@ -96,7 +104,7 @@ def check_safe(facts: Facts, answer: HostSpec, outcome: Outcome) -> None:
         assert (applied.digest, applied.machine) == (DIGEST, facts.dmi.identity)
         return
     assert isinstance(outcome, InstallPlan)
-    selected = {disk.path: disk for disk in outcome.disks}
+    selected = {disk.path: disk for disk in (*outcome.disks, *(leg.disk for leg in outcome.sr_disks))}
     assert {verdict.disk.path for verdict in outcome.verdicts if verdict.taken} == set(selected)
     for disk in selected.values():
         assert not any((disk.medium, disk.read_only, disk.in_use, disk.unreadable))
@@ -113,6 +121,20 @@ def check_safe(facts: Facts, answer: HostSpec, outcome: Outcome) -> None:
             assert partition.start >= end
             end = partition.end
         assert end <= leg.disk.size
+    assert bool(outcome.kept) == answer.disk.keep_sr
+    if outcome.kept:
+        check_kept(outcome, outcome.kept)
+
+
+def check_kept(plan: InstallPlan, kept: KeptSr) -> None:
+    """The partition is in the new table as it was in the old one, and nothing else is written there."""
+    before = next(part for part in plan.disk.partitions if part.number == Part.SR)
+    after = plan.layout[Part.SR]
+    assert (before.start, before.size, before.uuid) == (after.start, after.size, plan.identity.uuid_of(after))
+    for action in plan.actions:
+        if action.disk and action.kind is not ActionKind.TABLE:
+            assert action.start + action.size <= kept.start
+    assert not any(Part.SR.label in what for what in plan.destroys)
 
 
 @given(st.sampled_from(NAMES), answers())

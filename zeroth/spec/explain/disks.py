@@ -72,19 +72,22 @@ def _mirror(disk: DiskSpec) -> str:
 
 
 def _destroyed(disk: DiskSpec) -> str:
+    kept = ", but for the local storage repository" if disk.keep_sr else ""
     if disk.wipe:
-        two = disk.layout is Layout.MIRROR
-        those = "those disks, whatever they carry" if two else "that disk, whatever it carries"
-        kept = ", but for the local storage repository" if disk.keep_sr else ""
-        return f"EVERYTHING on {those}{kept}. The installer touches no other disk."
+        several = disk.layout is Layout.MIRROR or disk.sr_disks
+        those = "those disks, whatever they carry" if several else "that disk, whatever it carries"
+        storage = ", those of the local storage too" if disk.sr_disks else ""
+        return f"EVERYTHING on {those}{storage}{kept}. The installer touches no other disk."
     if disk.wipe_disks:
         named = " and on ".join(map(disk_words, disk.wipe_disks))
-        return f"EVERYTHING on {named}, whatever is there. The installer touches no other disk."
+        return f"EVERYTHING on {named}, whatever is there{kept}. The installer touches no other disk."
+    if disk.keep_sr:
+        return "nothing: there is no consent to erase, and so nothing is installed over the earlier installation"
     return "nothing: there is no consent to erase, so only an empty disk is taken"
 
 
 def _rest(disk: DiskSpec) -> str:
     if disk.keep_sr:
-        return "that of an earlier installation stays as it is"
+        return "that of an earlier installation stays as it is; without one, nothing is installed"
     more = f"also on {listed(map(disk_words, disk.sr_disks))}, whole" if disk.sr_disks else ""
     return sentences(_SR[disk.local_sr], more)

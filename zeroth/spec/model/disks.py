@@ -44,10 +44,12 @@ class DiskSpec(Model):
     :ivar alternatives: selectors that are tried in this order when ``select`` matches no disk. One that matches
         several is an error as ever: only what matches none is passed over.
     :ivar ignore: disks that are left out of consideration and never touched.
-    :ivar wipe: the consent to erase the disks that are installed on when they carry anything at all.
+    :ivar wipe: the consent to erase the disks that are installed on, and those of ``sr_disks``, when they carry
+        anything at all.
     :ivar wipe_disks: the consent to erase exactly these and no others, each of them one disk; instead of ``wipe``.
     :ivar mirror_with: the second disk of a mirror, or ``missing``.
-    :ivar keep_sr: the local storage repository of an earlier installation on the disk stays as it is.
+    :ivar keep_sr: the local storage repository of an earlier installation on the disk stays as it is, byte for byte;
+        the consent to erase is then for the rest of the disk.
     :ivar sr_disks: further disks, whole, for the local storage repository; each of them one disk.
     """
 

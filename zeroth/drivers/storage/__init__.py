@@ -1,0 +1,1 @@
+"""Storage repositories of a host."""
