@@ -7,6 +7,7 @@ Until the first action nothing is written. From then on the mark on the disk tel
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack, nullcontext
 from dataclasses import dataclass
@@ -36,6 +37,7 @@ from zeroth.spec.model import REVEALED, HostSpec
 from zeroth.system.block import exclusive, flush, mounted, partition_path
 from zeroth.system.facts import MarkerFacts
 from zeroth.system.files import atomic_write, sha256_file
+from zeroth.system.multipath import on_a_path
 from zeroth.system.run import run
 
 __all__ = ["Application", "Places", "check_before"]
@@ -109,8 +111,10 @@ class Application:
         :raises UserError: when the machine refuses; the disk then says by its mark how far it came.
         """
         with ExitStack() as locks, self._mounts:
-            for disk in (*self._disks, *(Path(leg.disk.path) for leg in self.plan.sr_disks)):
-                locks.enter_context(exclusive(disk))
+            for disk in (*self.plan.disks, *(leg.disk for leg in self.plan.sr_disks)):
+                # Of the paths those that are left: one may be lost at any time.
+                for node in (disk.path, *filter(os.path.exists, disk.paths)):
+                    locks.enter_context(exclusive(Path(node)))
             for action in self.plan.actions:
                 with step.step(action.title) as running:
                     self.journal.add(action.title, "begin")
@@ -267,8 +271,10 @@ class Application:
         install_efi_loader(self._esp(), signed.selector.path if signed else self.places.efi_loader)
 
     def _bios_loader(self, action: Action, step: Step) -> None:
-        with loader_workspace() if self.plan.identity.mirror else nullcontext(self._grub_folder()) as work:
-            install_bios_loader(Path(action.disk), work)
+        disk = self._leg(action).disk
+        apart = self.plan.identity.mirror or disk.paths
+        with loader_workspace() if apart else nullcontext(self._grub_folder()) as work:
+            on_a_path(disk, lambda node: install_bios_loader(node, work))
 
     def _grub_folder(self) -> Path:
         folder = self._folder(Part.STATE) / "install" / "grub"
@@ -276,7 +282,7 @@ class Application:
         return folder
 
     def _boot_entry(self, action: Action, step: Step) -> None:
-        self.reservations += offer_boot_entry(Path(action.disk), step)
+        self.reservations += offer_boot_entry(self._leg(action).disk, step)
 
     # Helpers
 

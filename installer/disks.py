@@ -213,13 +213,19 @@ class _Chooser:
         return f"no disk {'comes into question that ' if named else ''}matches {said}"
 
     def _check_paths(self, chosen: Sequence[DiskFacts]) -> None:
-        """A disk that is there twice is one disk with two ways to it; writing past multipath would harm it."""
+        """A disk that is there twice and was not joined: writing over one path while another is used would harm it."""
         for disk in chosen:
-            twins = [
-                other.path for other in self._disks if other.path != disk.path and _identity(other) == _identity(disk)
-            ]
+            others = [other for other in self._disks if other.path != disk.path]
+            twins = [other.path for other in others if _identity(other) == _identity(disk)]
             if twins:
-                self._problems.append(_multipath([disk.path, *twins]))
+                self._problems.append(_not_joined([disk.path, *twins]))
+            # multipath would take them for paths, whatever else they say of themselves.
+            copies = [other.path for other in others if disk.paths and other.wwn and other.wwn == disk.wwn]
+            if copies:
+                self._problems.append(
+                    f"{', '.join(copies)} {'have' if len(copies) > 1 else 'has'} the WWID of {disk.path}, which is "
+                    f"seen over several paths, and another serial number or size"
+                )
 
     def _consent(self) -> tuple[frozenset[str], tuple[str, ...]]:
         allowed, notes = set(), []
@@ -258,14 +264,14 @@ def _identity(disk: DiskFacts) -> tuple[object, ...]:
     return (disk.wwn, disk.serial, disk.size) if disk.wwn else (disk.path,)
 
 
-def _multipath(paths: Sequence[str]) -> str:
-    return f"{', '.join(paths)} are one disk over several paths, and multipath is not supported by this version"
+def _not_joined(paths: Sequence[str]) -> str:
+    return f"{', '.join(paths)} say that they are the same disk, and have no WWID by which multipath joins them"
 
 
 def _not_exactly(text: str, found: Sequence[DiskFacts], count: int) -> str:
     names = ", ".join(disk.path for disk in found)
     if len({_identity(disk) for disk in found}) == 1 < len(found):
-        return _multipath([disk.path for disk in found])
+        return _not_joined([disk.path for disk in found])
     must = "exactly one must match" if count == 1 else f"exactly {count} must match"
     if text == Pick.ONLY:
         return f"the answer names no disk, and {len(found)} come into question ({names}); {must}"

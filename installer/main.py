@@ -47,6 +47,7 @@ from zeroth.spec.volumes import LiveVolumes
 from zeroth.system.facts import Facts, Machine, NeighbourFacts
 from zeroth.system.live import LiveMachine
 from zeroth.system.lldp import neighbours
+from zeroth.system.multipath import open_map
 from zeroth.system.run import run
 
 __all__ = ["LOG", "Report", "Session"]
@@ -236,6 +237,7 @@ class Session:
         with step.step("Check the image"):
             verify_image(image)
             check_before(self.places)
+        self._join_paths(outcome, step)
         hooks.environment["ZEROTH_DISK"] = outcome.disk.path
         told += hooks.run_stage(Stage.PRE_INSTALL, step)
         if self.person:
@@ -247,6 +249,13 @@ class Session:
         reservations = (*outcome.reservations, *told, *reservations)
         self._host_keys = application.host_keys
         return Report(Ended.FINISHED, reservations=reservations)
+
+    def _join_paths(self, plan: InstallPlan, step: Step) -> None:
+        """A disk over several paths is used through its map from here on."""
+        for disk in plan.disks:
+            if disk.paths:
+                with step.step(f"Join {' and '.join(disk.paths)} to {disk.path}"):
+                    open_map(disk, [part.number for part in disk.partitions])
 
     def _try_network(self, plan: InstallPlan, spec: HostSpec, step: Step) -> tuple[str, ...]:
         if not plan.try_network:

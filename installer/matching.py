@@ -98,7 +98,8 @@ def outermost(pick: Pick | None, disks: Sequence[DiskFacts], count: int) -> list
 def _holds(term: Term, disk: DiskFacts) -> bool:
     match term.key:
         case Key.PATH:
-            return term.value == disk.path or term.value in disk.links
+            # A path of a disk names the disk: paths are not to be had one by one.
+            return term.value in (disk.path, *disk.links, *disk.paths)
         case Key.ID:
             names = (PurePosixPath(link).name for link in disk.links if link.startswith(_BY_ID))
             return any(_like(name, term.value) for name in names)

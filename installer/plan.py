@@ -179,6 +179,7 @@ class InstallPlan:
         return {
             "outcome": "install",
             "disk": self.disk.path,
+            "paths": list(self.disk.paths),
             "mirror": self._mirror_json(),
             "disk_size": self.disk.size,
             "serial": self.disk.serial,
@@ -302,6 +303,7 @@ def _verdict_json(verdict: Verdict) -> dict[str, object]:
     disk = verdict.disk
     return {
         "path": disk.path,
+        "paths": list(disk.paths),
         "size": disk.size,
         "readable_size": Size(disk.size).approx(),
         "model": disk.model,

@@ -18,6 +18,7 @@ from installer.preflight import (
     check_machine,
     check_mirror,
     check_nics,
+    check_paths,
     check_storage,
     check_trial,
     failures,
@@ -109,6 +110,7 @@ def _preflight(
     return (
         *disks,
         *(check_mirror(choice.legs) if _mirrored(spec) and choice.legs else ()),
+        *check_paths(choice.legs, facts, request.image),
         *check_storage(choice.legs, choice.sr, kept.summary if kept else "", mirror=_mirrored(spec)),
         *check_image(_layout(choice, spec, kept), request.image, mirror=_mirrored(spec)),
         *check_nics(nics.nics, nics.problem),
@@ -178,7 +180,8 @@ def _install(
     version = request.image.version if request.image else ""
     image = request.image
     defaults = image.defaults if image else ImageDefaults()
-    entry = boot_entry("a", version, identity, request.spec.dom0, image.tree if image else None, defaults)
+    wwid = resumed.legs[0].wwid
+    entry = boot_entry("a", version, identity, request.spec.dom0, image.tree if image else None, defaults, wwid)
     legs = tuple(Leg(disk, layout, number) for number, disk in enumerate(resumed.legs, 1))
     sr_disks = tuple(SrLeg(disk, number) for number, disk in enumerate(choice.sr, 1))
     if mirror and len(legs) == 1:

@@ -24,10 +24,11 @@ from zeroth.deploy.signedboot import MOST_DOM0_MEMORY
 from zeroth.errors import UserError
 from zeroth.spec.model import Dom0Spec, HostSpec, ManagementNetwork
 from zeroth.system.facts import DiskFacts, Facts, NicFacts
+from zeroth.system.multipath import is_wwid
 from zeroth.system.size import GIB, MIB, Size
 
 __all__ = [
-    "Check", "Result", "check_disk", "check_image", "check_machine", "check_mirror", "check_nics",
+    "Check", "Result", "check_disk", "check_image", "check_machine", "check_mirror", "check_nics", "check_paths",
     "check_storage", "check_trial", "failures", "warnings",
 ]  # fmt: skip
 
@@ -167,6 +168,32 @@ def check_storage(
             message = f"{disk.path} is not mirrored: guests' disks on it are lost with it"
             found.append(Check("local storage", Result.WARN, message, "Leave it out of disk.sr_disks."))
     return tuple(found)
+
+
+def check_paths(legs: Sequence[DiskFacts], facts: Facts, image: InstallImage | None) -> tuple[Check, ...]:
+    """Whether a host can be started from disks that are seen over several paths; nothing where there are none.
+
+    :param image: None when planning away from the medium.
+    """
+    joined = [disk for disk in legs if disk.paths]
+    if not joined:
+        return ()
+    names = " and ".join(disk.path for disk in joined)
+    if len(legs) > 1:
+        message = f"{names} {'are' if len(joined) > 1 else 'is'} seen over several paths, and cannot be mirrored"
+        hint = "Install on one such disk: its storage mirrors it already; or on two that are built in."
+        return (Check("paths", Result.FAIL, message, hint),)
+    if not is_wwid(joined[0].wwid):
+        message = f"the WWID of {names} is not one that a host could be started by"
+        return (Check("paths", Result.FAIL, message, "Choose a disk whose identity is an NAA or EUI-64."),)
+    if image is not None and image.signed is not None and facts.firmware.kind == "uefi":
+        message = f"{names} is seen over several paths, and a signed program cannot be told so"
+        return (Check("paths", Result.FAIL, message, "Use a medium that was built without --secure-boot."),)
+    listed = ", ".join(joined[0].paths)
+    if len(joined[0].paths) == 1:
+        message = f"only one path to {names} is there: {listed}"
+        return (Check("paths", Result.WARN, message, "Are all cables in?"),)
+    return (Check("paths", Result.PASS, f"{names} over {len(joined[0].paths)}: {listed}"),)
 
 
 def check_image(layout: Layout | None, image: InstallImage | None, *, mirror: bool = False) -> tuple[Check, ...]:

@@ -31,6 +31,7 @@ from zeroth.deploy.slotstate import SLOTS, Slot, SlotState, other_slot
 from zeroth.errors import ExitCode, UserError
 from zeroth.progress import Step
 from zeroth.system.block import exclusive
+from zeroth.system.multipath import on_a_path
 
 __all__ = ["Repair", "RepairPlan", "plan_repair"]
 
@@ -295,11 +296,11 @@ class Repair:
     def _bios_loader(self, leg: Leg, step: Step) -> None:
         disk = Path(leg.disk.path)
         with loader_workspace() as work:
-            install_bios_loader(disk, work)
+            on_a_path(leg.disk, lambda node: install_bios_loader(node, work))
             wrong = bios_loader_problem(disk, place_of(leg.disk, Part.BIOS).start, work)
         if wrong:
             raise UserError(f"{disk} does not keep what is written to it: {wrong}", "Replace the disk.",
                             code=ExitCode.MACHINE)  # fmt: skip
 
     def _boot_entry(self, leg: Leg, step: Step) -> None:
-        self.reservations += offer_boot_entry(Path(leg.disk.path), step)
+        self.reservations += offer_boot_entry(leg.disk, step)

@@ -130,7 +130,8 @@ def find_host(facts: Facts, wanted: str | None) -> FoundHost:
             "lost cannot be repaired by this command.", code=ExitCode.MACHINE,
         )  # fmt: skip
     if wanted is not None:
-        chosen = [host for host in hosts if any(wanted in (disk.path, *disk.links) for disk in host.disks)]
+        chosen = [host for host in hosts
+                  if any(wanted in (disk.path, *disk.links, *disk.paths) for disk in host.disks)]  # fmt: skip
         if not chosen:
             raise UserError(f"{wanted} carries no finished installation of zeroth", there, where="--disk")
         return chosen[0]

@@ -27,6 +27,7 @@ from zeroth.system.block import partition_path
 from zeroth.system.facts import DiskFacts, Facts
 from zeroth.system.files import sha256_file
 from zeroth.system.mdraid import Array, read_array
+from zeroth.system.multipath import open_map
 from zeroth.system.run import run
 
 __all__ = ["RepairSession"]
@@ -66,6 +67,8 @@ class RepairSession:
         :raises UserError: when there is no such host, it cannot be repaired, or this system is not the one to do it.
         """
         host = find_host(self.facts, self.disk)
+        for disk in host.disks:
+            open_map(disk, tuple(Part))
         opened = opened_host(host, self.places.mounts, self.places.arrays, self.look_at)
         with opened as (state, disks), TemporaryDirectory(prefix="zeroth-repair-") as work:
             identity, installed = installation(state)

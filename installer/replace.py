@@ -124,6 +124,8 @@ def plan_replacement(
         and (number > 0 or not disk.table)
     )
     problems = [] if resumes else [check.message for check in failures(check_disk(disk, facts, allowed=erase))]
+    if disk.paths:
+        problems.append(f"{disk.path} is seen over several paths ({', '.join(disk.paths)}), and cannot be mirrored")
     if disk.logical_sector != source.logical_sector:
         problems.append(
             f"{disk.path} has {disk.logical_sector} byte sectors, and {source.path} {source.logical_sector}"
@@ -305,4 +307,4 @@ class Replacement:
             if self.plan.layout.sector_size == 512:
                 install_bios_loader(self._disk, held.enter_context(loader_workspace()))
             if self.plan.uefi:
-                self.reservations += offer_boot_entry(self._disk, step)
+                self.reservations += offer_boot_entry(self.plan.disk, step)

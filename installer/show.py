@@ -159,8 +159,11 @@ def show_checks(console: Console, checks: Sequence[Check]) -> None:
 
 
 def identity(disk: DiskFacts) -> str:
-    """How a disk is attached, its model and its serial number."""
-    words = [disk.transport, f"{disk.vendor} {disk.model}".strip(), f"serial {disk.serial}" if disk.serial else ""]
+    """How a disk is attached, its model, its serial number and its paths where it has several."""
+    count = f"{len(disk.paths)} path{'' if len(disk.paths) == 1 else 's'}"
+    over = f"{count}: {', '.join(disk.paths)}" if disk.paths else ""
+    serial = f"serial {disk.serial}" if disk.serial else ""
+    words = [disk.transport, f"{disk.vendor} {disk.model}".strip(), serial, over]
     return printable(", ".join(word for word in words if word)) or "unnamed"
 
 

@@ -21,6 +21,7 @@ from zeroth.progress import Step
 from zeroth.spec.model import HostSpec
 from zeroth.system.block import exclusive, mounted, partition_path
 from zeroth.system.facts import DiskFacts, Facts
+from zeroth.system.multipath import open_map
 from zeroth.system.run import run
 
 __all__ = ["HostUpgrade", "MediumSource", "carries_host", "find_upgrade"]
@@ -69,15 +70,19 @@ class MediumSource:
 class HostUpgrade:
     """The upgrade of the host on one disk.
 
-    :param disk: its path.
     :param spec: the answer; `reinstall` applies an upgrade again that failed.
     """
 
-    disk: Path
+    facts: DiskFacts
     image: InstallImage
     manifest: ImageFile
     spec: HostSpec
     _state: SlotState = field(default_factory=SlotState)
+
+    @property
+    def disk(self) -> Path:
+        """Its path."""
+        return Path(self.facts.path)
 
     @contextmanager
     def planned(self, mounts: Path) -> Iterator[UpgradePlan | str]:
@@ -86,6 +91,7 @@ class HostUpgrade:
         :param mounts: a folder under which it is mounted.
         :raises UserError: when the host cannot be upgraded, or its files do not fit together.
         """
+        open_map(self.facts, tuple(Part))
         with exclusive(self.disk), mounted(partition_path(self.disk, Part.STATE), mounts / "state") as folder:
             self._state = SlotState(folder)
             host = resting_host(self._state, self.disk)
@@ -136,7 +142,7 @@ def find_upgrade(facts: Facts, spec: HostSpec, image: InstallImage) -> HostUpgra
         )
     if image.manifest is None:
         raise UserError("the medium has no manifest, by which an upgrade decides", "Write the medium again.")
-    return HostUpgrade(Path(choice.legs[0].path), image, image.manifest, spec)
+    return HostUpgrade(choice.legs[0], image, image.manifest, spec)
 
 
 def carries_host(disk: DiskFacts) -> bool:

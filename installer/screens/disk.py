@@ -119,6 +119,7 @@ class DiskScreen(Shown):
 
 
 def _row(disk: DiskFacts) -> str:
-    name = disk.path.removeprefix("/dev/")
+    # A WWID would fill half of the line; the details have it.
+    name = (disk.paths or (disk.path,))[0].removeprefix("/dev/") + (f" +{len(disk.paths) - 1}" if disk.paths else "")
     first = carries(disk)
     return f"{name:<10} {Size(disk.size).approx():>9}  {identity(disk)[:26]:<26}  {first}"

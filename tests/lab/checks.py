@@ -48,7 +48,9 @@ def check_disk(host: Host) -> None:
     known = json.loads(host.ssh("lsblk --json --paths --nodeps --output NAME,SERIAL"))["blockdevices"]
     own = next(disk["name"] for disk in known if disk["serial"] == TARGET)
     rows = json.loads(host.ssh(f"lsblk --json --paths --output NAME,TYPE,PARTLABEL,PARTUUID {own}"))["blockdevices"]
-    parts = [part for part in rows[0]["children"] if part["type"] == "part"]
+    # Of a disk over several paths the partitions are those of the map above it.
+    above = [child for child in rows[0]["children"] if child["type"] == "mpath"]
+    parts = [part for part in (above or rows)[0]["children"] if part["type"] == "part"]
     labels = tuple(part["partlabel"] for part in parts)
     expect(labels == PARTITIONS, f"the disk has the partitions {labels}, not {PARTITIONS}")
     words = host.ssh("cat /proc/cmdline").split()

@@ -8,6 +8,7 @@ own is needed, and PV, PVH and HVM guests all start.
 from __future__ import annotations
 
 import json
+import zlib
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
@@ -38,6 +39,7 @@ class Disk:
     :ivar boot: its place in the firmware's boot order, lowest first; None leaves it out.
     :ivar sector: bytes; 4096 makes a 4Kn disk.
     :ivar rate: bytes a second that it reads or writes at most; 0 for what QEMU can do.
+    :ivar paths: of the bus ``scsi``, how many controllers lead to it, as in a SAN.
     """
 
     path: Path
@@ -49,6 +51,12 @@ class Disk:
     boot: int | None = None
     sector: int = 512
     rate: int = 0
+    paths: int = 1
+
+    @property
+    def wwn(self) -> str:
+        """What a SCSI disk says of itself over every path."""
+        return f"0x5000c500{zlib.crc32(self.serial.encode()):08x}"
 
 
 @dataclass(frozen=True)
@@ -200,7 +208,26 @@ def _cd(path: Path, boot: int | None) -> list[str]:
     return ["-blockdev", json.dumps(node), "-device", f"ide-cd,drive=cd,bus=ide.0{_boot(boot)}"]
 
 
+def _scsi(disk: Disk) -> list[str]:
+    """A controller for each path, and behind it the disk: the same file, the same serial number and WWN."""
+    if disk.format != "raw" or disk.log is not None or disk.rate:
+        raise ValueError("a SCSI disk of the lab is a raw file without a log or a rate")
+    words = []
+    for path in range(disk.paths):
+        name = f"disk-{disk.serial}-{path}"
+        # The paths are one program's: it need not lock the file against itself.
+        node = {"driver": "raw", "node-name": name, "discard": "unmap", "file": _file(disk.path) | {"locking": "off"}}
+        # Firmware starts from the first path alone.
+        boot = _boot(disk.boot if path == 0 else None)
+        words += ["-blockdev", json.dumps(node), "-device", f"virtio-scsi-pci,id=scsi-{disk.serial}-{path}"]
+        words += ["-device", f"scsi-hd,bus=scsi-{disk.serial}-{path}.0,drive={name},serial={disk.serial},"
+                  f"wwn={disk.wwn},share-rw=on{boot}"]  # fmt: skip
+    return words
+
+
 def _disk(disk: Disk) -> list[str]:
+    if disk.bus == "scsi":
+        return _scsi(disk)
     name = f"disk-{disk.serial}"
     node: dict[str, object] = {"driver": disk.format, "file": _file(disk.path)}
     if disk.readonly:

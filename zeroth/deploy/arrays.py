@@ -20,9 +20,10 @@ from zeroth.deploy.layout import (
     sfdisk_script,
     sr_disk_script,
 )
-from zeroth.system.block import flush, partition_path, wait_for_partition
+from zeroth.system.block import flush, is_map, partition_path, wait_for_partition
 from zeroth.system.facts import DiskFacts
 from zeroth.system.mdraid import array_path, assemble, create_array, stop_array
+from zeroth.system.multipath import drop_partitions, map_partitions
 from zeroth.system.run import run
 
 __all__ = [
@@ -98,6 +99,9 @@ def wipe(disk: DiskFacts, keep: Part | None = None) -> None:
         if Path(part.path).is_block_device() and part.number != keep:
             run(["wipefs", "--all", part.path])
             flush(Path(part.path))
+    if is_map(Path(disk.path)):
+        # They would keep the map busy; the kernel's own partitions do not.
+        drop_partitions(Path(disk.path))
     if keep is None:
         run(["wipefs", "--all", disk.path])
         flush(Path(disk.path))
@@ -132,5 +136,12 @@ def write_sr_table(disk: Path, place: SrDisk, identity: InstallId, number: int) 
 
 def _write_table(disk: Path, script: str, *, wiping: bool) -> None:
     when = "always" if wiping else "never"
-    run(["sfdisk", "--quiet", "--wipe", when, "--wipe-partitions", when, disk], input=script)
+    words: list[str | Path] = ["sfdisk", "--quiet", "--wipe", when, "--wipe-partitions", when]
+    if is_map(disk):
+        # The kernel itself makes no partitions of a map.
+        drop_partitions(disk)
+        words += ["--no-reread", "--no-tell-kernel"]
+    run([*words, disk], input=script)
     flush(disk)
+    if is_map(disk):
+        map_partitions(disk)

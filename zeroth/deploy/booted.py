@@ -12,6 +12,7 @@ from zeroth.deploy.layout import MIRRORED, Part
 from zeroth.errors import ExitCode, UserError
 from zeroth.system.block import partition_path
 from zeroth.system.mdraid import read_array
+from zeroth.system.multipath import is_wwid, map_path
 
 __all__ = ["FOUND_OUT", "ROOT_DEVICE", "Booted", "booted"]
 
@@ -35,6 +36,7 @@ class Booted:
     :ivar trial: the slot was started on trial.
     :ivar mirror: the host lies on two disks.
     :ivar generation: of the boot state that the menu went by; 0 when it did not say.
+    :ivar multipath: the WWID of the host's disk when that is seen over several paths; else empty.
     """
 
     slot: str
@@ -43,6 +45,7 @@ class Booted:
     trial: bool
     mirror: bool = field(default=False, kw_only=True)
     generation: int = field(default=0, kw_only=True)
+    multipath: str = field(default="", kw_only=True)
 
     def on_trial(self, committed: str) -> bool:
         """Whether the slot still is on trial: it may have proved itself since it was started.
@@ -78,6 +81,9 @@ class Booted:
         """
         if self.mirror and part in MIRRORED:
             return array_device(part)
+        if self.multipath:
+            # The initrd saw to it that the slot is on this disk; the paths' own partitions are not to be used.
+            return partition_path(map_path(self.multipath), part)
         partition = (devices / self.root).resolve()
         folder = (sys / partition.name).resolve()
         if not (folder / "partition").is_file():
@@ -112,5 +118,6 @@ def booted(cmdline: Path = Path("/proc/cmdline"), found_out: Path = FOUND_OUT) -
         root_hash=found.get("zeroth.roothash", ""),
         trial="zeroth.trial" in words,
         mirror=kind == "MD_UUID",
+        multipath=wwid if is_wwid(wwid := found.get("zeroth.multipath", "")) else "",
         generation=int(generation) if re.fullmatch("[0-9]{1,18}", generation, re.ASCII) else 0,
     )

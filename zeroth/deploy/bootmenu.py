@@ -61,11 +61,13 @@ def boot_entry(
     dom0: Dom0Spec,
     tree: RootTree | None,
     image: ImageDefaults = _PLAIN,
+    multipath: str = "",
 ) -> BootEntry:
     """The menu entry of a slot of an installation, with the domain 0 that the answer asks for.
 
     :param tree: of the slot's root image; None only where the image is not known yet, and nothing boots by it.
     :param image: what the image's builder set; the answer's words follow, so they win.
+    :param multipath: the WWID of a disk that is seen over several paths; empty for others.
     """
     part = Part.SLOT_A if slot == "a" else Part.SLOT_B
     memory = f"{dom0.memory // MIB}M"
@@ -78,6 +80,7 @@ def boot_entry(
         f"zeroth.root={identity.source(part)}",
         f"zeroth.state={identity.source(Part.STATE)}",
         f"zeroth.log={identity.source(Part.LOG)}",
+        *((f"zeroth.multipath={multipath}",) if multipath else ()),
         *(verity_arguments(tree) if tree else ()),
     )
     bare = (f"console=ttyS0,{dom0.serial}",) if dom0.serial else ()

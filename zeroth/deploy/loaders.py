@@ -13,7 +13,9 @@ from zeroth.deploy.layout import Part
 from zeroth.errors import UserError
 from zeroth.progress import Step
 from zeroth.system.block import flush
+from zeroth.system.facts import DiskFacts
 from zeroth.system.files import sha256_file
+from zeroth.system.multipath import on_a_path
 from zeroth.system.run import run
 from zeroth.system.size import MIB
 
@@ -57,8 +59,8 @@ _ENTRY = re.compile(r"Boot([0-9A-F]{4})[* ] (.*?)\t.*?GPT,([0-9a-f-]{36})", re.I
 def loader_workspace() -> Iterator[Path]:
     """A folder on a small file system of its own, for the time of the block.
 
-    For disks whose file systems lie on arrays: GRUB's tool knows no array of disks that it is not told of. The device
-    of its files need not be the one that it writes to.
+    For disks whose file systems lie on arrays or maps: GRUB's tool knows no array of disks that it is not told of. The
+    device of its files need not be the one that it writes to.
     """
     with tempfile.TemporaryDirectory(prefix="zeroth-grub-") as folder:
         image, where = Path(folder) / "image", Path(folder) / "work"
@@ -145,10 +147,11 @@ def add_boot_entry(disk: Path) -> None:
     )  # fmt: skip
 
 
-def offer_boot_entry(disk: Path, step: Step) -> tuple[str, ...]:
+def offer_boot_entry(disk: DiskFacts, step: Step) -> tuple[str, ...]:
     """The same, from a firmware that may refuse; returns what did not work, which does not matter for booting."""
     try:
-        add_boot_entry(disk)
+        # The entry names the partition by its GUID, over whichever path the firmware then reaches it.
+        on_a_path(disk, add_boot_entry)
     except UserError as error:
         # Firmware with full or locked variables is common, and the disk boots without an entry.
         reservation = f"the firmware took no boot entry ({error.message.splitlines()[0]})"

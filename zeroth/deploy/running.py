@@ -8,6 +8,7 @@ import shutil
 import uuid
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 from zeroth import __version__
@@ -30,6 +31,7 @@ __all__ = ["SLOT_PARTS", "entry_title", "image_root", "installation", "legs_give
 SLOT_PARTS: Mapping[Slot, Part] = {"a": Part.SLOT_A, "b": Part.SLOT_B}
 _TITLE = re.compile(r"^menuentry (?:'([^']*)'|(\S+))", re.MULTILINE)
 _ROOT_HASH = re.compile(r"\bzeroth\.roothash=([0-9a-f]{64})\b")
+_MULTIPATH = re.compile(r"\bzeroth\.multipath=([0-9a-f]+)\b")
 
 
 def read_host(state: SlotState, here: Booted | None = None) -> RunningHost:
@@ -48,7 +50,8 @@ def read_host(state: SlotState, here: Booted | None = None) -> RunningHost:
         )  # fmt: skip
     esp = here.esp()
     trial = here.on_trial(read_boot_state(esp).committed)
-    return _host(state, slot, esp, here.partition(SLOT_PARTS[other]), __version__, here.root_hash, trial=trial)
+    found = _host(state, slot, esp, here.partition(SLOT_PARTS[other]), __version__, here.root_hash, trial=trial)
+    return replace(found, multipath=here.multipath)
 
 
 def resting_host(state: SlotState, disk: Path) -> RunningHost:
@@ -67,10 +70,12 @@ def resting_host(state: SlotState, disk: Path) -> RunningHost:
             "Start it, and upgrade it there: `zeroth upgrade apply`.", code=ExitCode.MACHINE,
         )  # fmt: skip
     path = f"/zeroth/{slot}/{ENTRY}"
-    found = _ROOT_HASH.search(esp.read_text(path)) if esp.exists(path) else None
+    entry = esp.read_text(path) if esp.exists(path) else ""
+    found, over = _ROOT_HASH.search(entry), _MULTIPATH.search(entry)
     target = partition_path(disk, SLOT_PARTS[other_slot(slot)])
     version = proved.version if proved else installed
-    return _host(state, slot, esp, target, version, found[1] if found else "", trial=False)
+    host = _host(state, slot, esp, target, version, found[1] if found else "", trial=False)
+    return replace(host, multipath=over[1] if over else "")
 
 
 def _host(

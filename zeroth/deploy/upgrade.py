@@ -40,6 +40,7 @@ class RunningHost:
     :ivar state_free: bytes that are free on the state partition.
     :ivar state_used: bytes of the running slot's state, which is copied.
     :ivar signed: it was started by a signed program, under Secure Boot.
+    :ivar multipath: the WWID of its disk when that is seen over several paths; else empty.
     """
 
     slot: Slot
@@ -58,6 +59,7 @@ class RunningHost:
     state_used: int
     signed: bool = False
     other_esps: tuple[Path, ...] = ()
+    multipath: str = ""
 
 
 @dataclass(frozen=True)

@@ -175,7 +175,9 @@ class Upgrade:
 
     def _list(self, step: Step) -> None:
         host, header = self.plan.host, self.plan.header
-        entry = boot_entry(self.plan.slot, header.version, host.identity, host.dom0, header.tree, self._defaults)
+        entry = boot_entry(
+            self.plan.slot, header.version, host.identity, host.dom0, header.tree, self._defaults, host.multipath
+        )
         for name, text in render_entries(entry).items():
             self._esp.put_text(text, f"{self._boot}/{name}")
         if any(payload.name == PROGRAM for payload in header.payloads):

@@ -36,6 +36,7 @@ COMMANDS: dict[str, tuple[str, ...]] = {
     "failed-units.txt": ("systemctl", "--failed", "--no-pager", "--full"),
     "packages.txt": ("dpkg-query", "--show"),
     "disks.txt": ("lsblk", "--output-all", "--json"),
+    "paths.txt": ("multipath", "-ll"),
     "space.txt": ("df", "--human-readable"),
     "addresses.json": ("ip", "-json", "address"),
     "routes.json": ("ip", "-json", "route"),

@@ -12,13 +12,23 @@ from pathlib import Path
 from zeroth.errors import ExitCode, UserError
 from zeroth.system.run import run
 
-__all__ = ["device_size", "exclusive", "flush", "mounted", "partition_path", "wait_for_partition"]
+__all__ = ["MAPPER", "device_size", "exclusive", "flush", "is_map", "mounted", "partition_path",
+           "wait_for_partition"]  # fmt: skip
 
+MAPPER = Path("/dev/mapper")
+"""Where device mapper's devices have their names."""
 _POLL = 0.1
 
 
+def is_map(disk: Path) -> bool:
+    """Whether a disk is device mapper's (one over several paths): its partitions are not the kernel's own."""
+    return disk.parent == MAPPER
+
+
 def partition_path(disk: Path, number: int) -> Path:
-    """The kernel's name of a partition: ``/dev/sda3``, ``/dev/nvme0n1p3``."""
+    """The kernel's name of a partition: ``/dev/sda3``, ``/dev/nvme0n1p3``; a map's: ``/dev/mapper/x-part3``."""
+    if is_map(disk):
+        return disk.with_name(f"{disk.name}-part{number}")
     separator = "p" if disk.name[-1:].isdigit() else ""
     return disk.with_name(f"{disk.name}{separator}{number}")
 

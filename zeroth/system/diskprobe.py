@@ -18,6 +18,7 @@ from pydantic import ValidationError
 from zeroth.deploy.layout import ARRAY_HEAD, TYPE_GUIDS, Part
 from zeroth.deploy.marker import read_marker
 from zeroth.system.facts import AppliedFacts, PartitionFacts, Signature, ZerothFacts
+from zeroth.system.multipath import is_joined
 from zeroth.system.run import CommandFailed, run
 
 __all__ = ["Content", "Usage", "probe_content", "probe_signatures", "read_usage"]
@@ -188,6 +189,8 @@ def read_usage(medium: Path) -> Usage:
         uses[number] = (*uses.get(number, ()), "used as swap")
     holders: dict[str, tuple[str, ...]] = {}
     for link in Path("/sys/class/block").glob("*/holders/*"):
+        if is_joined(link):
+            continue
         number = (link.parents[1] / "dev").read_text().strip()
         holders[number] = (*holders.get(number, ()), link.name)
     return Usage(uses, holders, medium_device)

@@ -148,6 +148,9 @@ class DiskFacts(_Fact):
     :ivar in_use: why the disk is busy now, one sentence each; empty when it is free.
     :ivar medium: it holds the medium that this installer was booted from.
     :ivar unreadable: why its content could not be read; empty when it could.
+    :ivar paths: of a disk that is seen over several paths the node of each, ``/dev/sda``; ``path`` is then the map
+        above them, ``/dev/mapper/WWID``, which need not run yet.
+    :ivar wwid: by what multipath knows such a disk; empty for others.
     """
 
     path: str
@@ -171,6 +174,8 @@ class DiskFacts(_Fact):
     medium: bool = False
     unreadable: str = ""
     zeroth: ZerothFacts | None = None
+    paths: tuple[str, ...] = ()
+    wwid: str = ""
 
     @property
     def labels(self) -> tuple[str, ...]:

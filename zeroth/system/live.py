@@ -1,23 +1,27 @@
 """The facts of the machine that this runs on: udev for what exists, sysfs and the devices themselves for the rest.
 
 Nothing is changed by looking. What is no disk to install on (CD drives, loop and RAM disks, device-mapper and md
-devices, empty card readers) is left out.
+devices, empty card readers) is left out; disks that are one disk over several paths are told as one.
 """
 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pyudev
 
+from zeroth.deploy.layout import Part
+from zeroth.system.block import partition_path
 from zeroth.system.diskprobe import Usage, probe_content, read_usage
 from zeroth.system.facts import CpuFacts, DiskFacts, DmiFacts, Facts, FirmwareFacts, NicFacts
 from zeroth.system.lldp import neighbours
+from zeroth.system.multipath import Joined, SeenDisk, is_joined, join, map_path, running_maps, wwid_of
 
-__all__ = ["MEDIUM", "LiveMachine", "disk_facts"]
+__all__ = ["MEDIUM", "Device", "LiveMachine", "disk_facts", "multipath_facts"]
 
 MEDIUM = Path("/run/zeroth/medium")
 """Where the boot script mounts the installation medium."""
@@ -51,7 +55,32 @@ class LiveMachine:
         )
 
 
+@dataclass(frozen=True)
+class Device:
+    """A disk as the kernel and udev have it.
+
+    :ivar folder: its directory in sysfs.
+    :ivar udev: its udev properties; the identity fields come from there.
+    """
+
+    node: Path
+    folder: Path
+    udev: Mapping[str, str] = field(default_factory=dict)
+    links: tuple[str, ...] = ()
+
+    @property
+    def name(self) -> str:
+        """The kernel's, also of what lies in a folder: ``cciss!c0d0``."""
+        return self.folder.name
+
+    @property
+    def wwid(self) -> str:
+        """By what multipath knows it."""
+        return wwid_of(self.name, self.udev)
+
+
 def _disks(context: pyudev.Context, usage: Usage) -> Iterator[DiskFacts]:
+    found = {}
     for device in context.list_devices(subsystem="block", DEVTYPE="disk"):
         name = str(device.sys_name)
         if name.startswith(_NOT_DISKS) or not device.device_node or _number(device.sys_path, "size") == 0:
@@ -59,57 +88,128 @@ def _disks(context: pyudev.Context, usage: Usage) -> Iterator[DiskFacts]:
         # Boot and replay-protected areas of eMMC are block devices of their own, and no disks.
         if name.startswith("mmcblk") and ("boot" in name or "rpmb" in name):
             continue
-        yield disk_facts(
+        one = Device(
             Path(device.device_node),
             Path(device.sys_path),
-            usage,
-            udev={str(key): str(value) for key, value in device.properties.items()},
-            links=tuple(sorted(str(link) for link in device.device_links)),
+            {str(key): str(value) for key, value in device.properties.items()},
+            tuple(sorted(str(link) for link in device.device_links)),
         )
+        found[one.name] = one
+    seen = [SeenDisk(one.name, _size(one.folder), one.wwid, _serial(one)) for one in found.values()]
+    for joined in join(seen, running_maps()):
+        members = [found[member.name] for member in joined.members]
+        yield multipath_facts(joined, members, usage) if joined.wwid else disk_facts(members[0], usage)
 
 
-def disk_facts(
-    node: Path, sys_path: Path, usage: Usage, *, udev: dict[str, str] | None = None, links: tuple[str, ...] = ()
-) -> DiskFacts:
-    """The facts of one disk.
+def disk_facts(device: Device, usage: Usage) -> DiskFacts:
+    """The facts of one disk."""
+    return _facts(device, device.node, device.folder, usage)
 
-    :param sys_path: its directory in sysfs.
-    :param udev: its udev properties; the identity fields come from there.
+
+def multipath_facts(joined: Joined, paths: Sequence[Device], usage: Usage) -> DiskFacts:
+    """The facts of one disk that is seen over several paths.
+
+    Its content is read through its map; while that does not run, over the first path that can be read.
+
+    :param paths: each of them, in their order.
     """
-    udev = udev or {}
+    node = map_path(joined.wwid)
+    if joined.running:
+        facts = _facts(paths[0], node, joined.running.folder, usage)
+    else:
+        over = (_facts(path, path.node, path.folder, usage) for path in paths)
+        first = next(over)
+        facts = first if not first.unreadable else next((one for one in over if not one.unreadable), first)
+    busy, numbers = [*facts.in_use], set[str]()
+    for path in paths:
+        found, own = _busy(path.node, path.folder, usage)
+        busy += found
+        numbers |= own
+    zeroth = facts.zeroth
+    if zeroth and zeroth.state:
+        zeroth = zeroth.model_copy(update={"state": str(partition_path(node, Part.STATE))})
+    return facts.model_copy(
+        update={
+            "path": str(node),
+            "paths": tuple(str(path.node) for path in paths),
+            "wwid": joined.wwid,
+            "links": _shared_links(joined.wwid, paths),
+            "partitions": tuple(
+                part.model_copy(update={"path": str(partition_path(node, part.number))}) for part in facts.partitions
+            ),
+            "in_use": tuple(dict.fromkeys(busy)),
+            "medium": facts.medium or _is_medium(numbers, usage),
+            "zeroth": zeroth,
+        }
+    )
+
+
+def _shared_links(wwid: str, paths: Sequence[Device]) -> tuple[str, ...]:
+    """The names of the disk itself; those of a path (``by-path``) or of one moment (``by-diskseq``) are none."""
+    links = {link for path in paths for link in path.links if link.startswith("/dev/disk/by-id/")}
+    return tuple(sorted({*links, f"/dev/disk/by-id/dm-uuid-mpath-{wwid}"}))
+
+
+def _facts(device: Device, node: Path, folder: Path, usage: Usage) -> DiskFacts:
+    """The facts of a disk, of which node and directory may be those of a map above it."""
+    udev, sys_path = device.udev, device.folder
     content = probe_content(node)
-    numbers = {path.parent.name: path.read_text().strip() for path in sys_path.glob(f"{sys_path.name}*/dev")}
-    own = (sys_path / "dev").read_text().strip()
+    parts = _parts(folder)
     partitions = tuple(
-        part.model_copy(update={"in_use": usage.of(numbers.get(Path(part.path).name, ""))})
+        part.model_copy(update={"in_use": usage.of(parts.get(Path(part.path).name, ""))})
         for part in content.partitions
     )
-    busy = [f"{node.name} is {why}" for why in usage.of(own)]
-    for name, number in sorted(numbers.items()):
-        busy += [f"{name} is {why}" for why in usage.of(number)]
+    busy, numbers = _busy(node, folder, usage)
     return DiskFacts(
         path=str(node),
-        links=links,
-        size=_number(sys_path, "size") * 512,
-        serial=udev.get("ID_SCSI_SERIAL") or udev.get("ID_SERIAL_SHORT") or _read(sys_path / "serial"),
+        links=device.links,
+        size=_size(folder),
+        serial=_serial(device),
         wwn=udev.get("ID_WWN_WITH_EXTENSION") or udev.get("ID_WWN") or _read(sys_path / "wwid"),
         vendor=_words(udev.get("ID_VENDOR") or _read(sys_path / "device/vendor")),
         model=_words(udev.get("ID_MODEL") or _read(sys_path / "device/model")),
-        transport=_transport(node.name, sys_path, udev),
-        logical_sector=_number(sys_path, "queue/logical_block_size") or 512,
-        physical_sector=_number(sys_path, "queue/physical_block_size") or 512,
+        transport=_transport(device.node.name, sys_path, udev),
+        logical_sector=_number(folder, "queue/logical_block_size") or 512,
+        physical_sector=_number(folder, "queue/physical_block_size") or 512,
         rotational=bool(_number(sys_path, "queue/rotational")),
         removable=bool(_number(sys_path, "removable")),
-        read_only=bool(_number(sys_path, "ro")),
+        read_only=bool(_number(folder, "ro")),
         table=content.table,
         table_uuid=content.table_uuid,
         signatures=content.signatures,
         partitions=partitions,
         in_use=tuple(busy),
-        medium=_is_medium({own, *numbers.values()}, usage),
+        medium=_is_medium(numbers, usage),
         unreadable=content.unreadable,
         zeroth=content.zeroth,
     )
+
+
+def _busy(node: Path, folder: Path, usage: Usage) -> tuple[list[str], set[str]]:
+    """Why a disk or a partition of it is busy, and the numbers of all of them."""
+    own, parts = _read(folder / "dev"), _parts(folder)
+    busy = [f"{node.name} is {why}" for why in usage.of(own)]
+    for name, number in sorted(parts.items()):
+        busy += [f"{name} is {why}" for why in usage.of(number)]
+    return busy, {own, *parts.values()}
+
+
+def _parts(folder: Path) -> dict[str, str]:
+    """The numbers of a disk's partitions by their names. A map's are devices above it."""
+    found = {path.parent.name: _read(path) for path in folder.glob(f"{folder.name}*/dev")}
+    if (folder / "dm").is_dir():
+        above = [one for one in folder.glob("holders/*") if is_joined(one)]
+        found |= {_read(one / "dm/name"): _read(one / "dev") for one in above}
+    return found
+
+
+def _serial(device: Device) -> str:
+    udev = device.udev
+    return udev.get("ID_SCSI_SERIAL") or udev.get("ID_SERIAL_SHORT") or _read(device.folder / "serial")
+
+
+def _size(folder: Path) -> int:
+    return _number(folder, "size") * 512
 
 
 def _words(text: str) -> str:
@@ -131,7 +231,7 @@ def _is_medium(numbers: set[str], usage: Usage) -> bool:
     return bool(numbers & below)
 
 
-def _transport(name: str, sys_path: Path, udev: dict[str, str]) -> str:
+def _transport(name: str, sys_path: Path, udev: Mapping[str, str]) -> str:
     if name.startswith("nvme"):
         return "nvme"
     if name.startswith("vd"):

@@ -61,6 +61,15 @@ def test_the_esp_is_that_of_the_same_disk(tmp_path: Path, disk: str, slot: str, 
         Booted("a", "other", "", trial=False).esp(devices, sys)
 
 
+def test_the_partitions_of_a_disk_over_several_paths_are_its_map_s(tmp_path: Path) -> None:
+    wwid = "3600c0ff00050aaaa0001000001000000"
+    here = booted(_cmdline(tmp_path, f"{HOST.strip()} zeroth.multipath={wwid}\n"))
+    assert here.multipath == wwid
+    assert here.esp(tmp_path, tmp_path).device == Path(f"/dev/mapper/{wwid}-part2")
+    # What is no WWID leads nowhere.
+    assert booted(_cmdline(tmp_path, f"{HOST.strip()} zeroth.multipath=../sda\n")).multipath == ""
+
+
 def test_in_words() -> None:
     assert status_lines(Booted("a", "", "", trial=False), BootState()) == [
         "running from slot a",

@@ -26,7 +26,7 @@ def read_arguments(tmp_path: Path, cmdline: str) -> dict[str, str]:
     script += """
 zeroth_say() { :; }
 zeroth_read_arguments
-for name in mode medium slot root state log roothash hash_offset root_sha256 disk trial on_failure wait \\
+for name in mode medium slot root state log multipath roothash hash_offset root_sha256 disk trial on_failure wait \\
     netboot sums_digest address card; do
     eval "printf '%s=%s\\n' $name \\"\\$zeroth_$name\\""
 done
@@ -49,6 +49,7 @@ def test_arguments_of_a_host(tmp_path: Path) -> None:
         "root": "PARTUUID=AB-1",
         "state": "PARTUUID=AB-2",
         "log": "PARTUUID=AB-3",
+        "multipath": "",
         "roothash": "0123ab",
         "hash_offset": "8192",
         "root_sha256": "",
@@ -67,6 +68,7 @@ def test_arguments_of_a_host(tmp_path: Path) -> None:
     ("words", "name", "value"),
     [
         ("zeroth.disk=own", "disk", "own"),
+        ("zeroth.multipath=3600a", "multipath", "3600a"),
         ("zeroth.root_sha256=0123ab", "root_sha256", "0123ab"),
         ("zeroth.on_failure=reboot", "on_failure", "reboot"),
         ("zeroth.on_failure=halt", "on_failure", "shell"),

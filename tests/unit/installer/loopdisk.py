@@ -19,9 +19,9 @@ from zeroth.deploy.layout import SrDisk, make_layout
 from zeroth.system.block import partition_path
 from zeroth.system.diskprobe import Usage
 from zeroth.system.facts import DiskFacts
-from zeroth.system.live import disk_facts
+from zeroth.system.live import Device, disk_facts
 
-__all__ = ["LoopDisk", "loop_disk"]
+__all__ = ["LoopDisk", "loop_disk", "own_mounts"]
 
 _CLONE_NEWNS = 0x00020000  # linux/sched.h
 
@@ -32,7 +32,7 @@ class LoopDisk:
         self._loop = loop
 
     def facts(self) -> DiskFacts:
-        return disk_facts(self.node, Path("/sys/class/block") / self._loop.name, Usage({}, {}))
+        return disk_facts(Device(self.node, Path("/sys/class/block") / self._loop.name), Usage({}, {}))
 
 
 @contextmanager
@@ -46,7 +46,7 @@ def loop_disk(
     """
     folder.mkdir(parents=True, exist_ok=True)
     with ExitStack() as stack:
-        stack.enter_context(_own_mounts())
+        stack.enter_context(own_mounts())
         if image is None:
             # In memory: hundreds of fsyncs on a busy machine's disk would take minutes.
             file = stack.enter_context(tempfile.NamedTemporaryFile(dir="/dev/shm", prefix="zeroth-test-"))
@@ -73,7 +73,7 @@ def loop_disk(
 
 
 @contextmanager
-def _own_mounts() -> Iterator[None]:
+def own_mounts() -> Iterator[None]:
     """A mount namespace for the time of the block.
 
     Whoever makes a namespace elsewhere on this machine (an image build, say) gets a copy of all mounts, and holds on

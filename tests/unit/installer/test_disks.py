@@ -175,14 +175,22 @@ def test_the_legs_of_a_mirror() -> None:
     assert _chosen(_mirror("largest"), *four) == ("/dev/sda", "/dev/sdc")
 
 
-def test_two_paths_to_one_disk_are_no_two_disks() -> None:
+def test_what_says_that_it_is_one_disk_and_was_not_joined_is_no_two_disks() -> None:
     one = disk("/dev/sda", wwn="0x600a", serial="A")
     paths = (one, one.model_copy(update={"path": "/dev/sdb"}), disk("/dev/sdc", 90 * GIB, wwn="0x600b"))
     for spec in (DiskSpec(select="wwn=0x600a"), DiskSpec(select="/dev/sdb"), DiskSpec(select="smallest")):
-        assert "one disk over several paths" in _problem(spec, *paths)
-    assert "one disk over several paths" in _problem(_mirror("wwn=0x600a"), *paths)
-    assert "one disk over several paths" in _problem(_mirror("/dev/sda", "/dev/sdb"), *paths)
+        assert "say that they are the same disk" in _problem(spec, *paths)
+    assert "say that they are the same disk" in _problem(_mirror("wwn=0x600a"), *paths)
+    assert "say that they are the same disk" in _problem(_mirror("/dev/sda", "/dev/sdb"), *paths)
     assert _chosen(DiskSpec(select="largest"), *paths) == ("/dev/sdc",)
+    # Joined, it is one, and each path names it.
+    joined = disk("/dev/mapper/3600a", wwn="0x600a", serial="A", wwid="3600a", paths=("/dev/sda", "/dev/sdb"))
+    for text in ("wwn=0x600a", "/dev/sda", "/dev/sdb", "/dev/mapper/3600a", "smallest"):
+        assert _chosen(DiskSpec(select=text), joined, paths[2]) == ("/dev/mapper/3600a",)
+    assert "taken for something else" in _problem(_mirror("/dev/sda", "/dev/sdb"), joined, paths[2])
+    # A careless copy, which multipath would take for one more path.
+    copy = disk("/dev/sde", wwn="0x600a", serial="B")
+    assert "/dev/sde has the WWID of /dev/mapper/3600a" in _problem(DiskSpec(select="serial=A"), joined, copy)
     # Equal serial numbers alone are the maker's carelessness.
     careless = (disk("/dev/sda", serial="0123"), disk("/dev/sdb", serial="0123"))
     assert _chosen(DiskSpec(select="/dev/sda"), *careless) == ("/dev/sda",)

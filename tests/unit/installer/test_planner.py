@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any, Literal
 from uuid import UUID
 
@@ -9,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from installer.image import SignedFiles
 from installer.nics import pinned
 from installer.plan import ActionKind, AlreadyApplied, InstallPlan, Outcome, Refused
 from installer.planner import plan_installation
@@ -138,6 +140,36 @@ def test_every_disk_is_explained_when_none_fits() -> None:
     assert isinstance(outcome, Refused)
     assert [verdict.disk for verdict in outcome.verdicts] == list(facts.disks)
     assert all(verdict.why for verdict in outcome.verdicts)
+
+
+def test_a_disk_over_several_paths_is_planned_as_one() -> None:
+    facts = recorded("multipath-four-paths")
+    plan = _plan(facts)
+    wwid = "3600c0ff00050aaaa0004000001000000"
+    assert plan.disk.path == f"/dev/mapper/{wwid}"
+    assert all(f" zeroth.multipath={wwid} " in text for text in plan.boot_entries.values())
+    told = plan.as_json()
+    assert told["paths"] == ["/dev/sda", "/dev/sdb", "/dev/sdc", "/dev/sdd"]
+    assert {action.disk for action in plan.actions} == {plan.disk.path}
+    shown = outcome_text(plan, 200)
+    assert "4 paths: /dev/sda, /dev/sdb, /dev/sdc, /dev/sdd" in shown
+    # Without several paths there is no word of it.
+    assert not any("multipath" in text for text in _plan(machine(disk())).boot_entries.values())
+
+
+def test_a_map_that_goes_by_a_vendor_s_text_is_not_started_from() -> None:
+    odd = disk("/dev/mapper/0QEMU_x", wwid="0QEMU_x", paths=("/dev/sda", "/dev/sdb"))
+    assert "not one that a host could be started by" in _reasons(plan_installation(machine(odd), request()))
+
+
+def test_a_signed_program_cannot_be_told_of_paths() -> None:
+    facts = recorded("multipath-four-paths")
+    program = image().boot[0]
+    signed = replace(image(), signed=SignedFiles((program, program), program))
+    asked = request(spec(), with_image=signed)
+    assert isinstance(plan_installation(facts, asked), InstallPlan)
+    uefi = facts.model_copy(update={"firmware": FirmwareFacts(kind="uefi", secure_boot=False)})
+    assert "a signed program cannot be told so" in _reasons(plan_installation(uefi, asked))
 
 
 def test_memory() -> None:

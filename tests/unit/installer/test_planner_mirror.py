@@ -52,6 +52,16 @@ def test_both_disks_get_everything_and_become_bootable_last() -> None:
     assert told["disk"] == "/dev/sdb"
 
 
+def test_disks_over_several_paths_are_not_mirrored() -> None:
+    first = disk("/dev/mapper/3600a", wwid="3600a", paths=("/dev/sda", "/dev/sdc"))
+    second = disk("/dev/mapper/3600b", wwid="3600b", paths=("/dev/sdb", "/dev/sdd"))
+    assert _reasons(_outcome(first, disk("/dev/sdb"))) == (
+        "/dev/mapper/3600a is seen over several paths, and cannot be mirrored"
+    )
+    both = "/dev/mapper/3600a and /dev/mapper/3600b are seen over several paths, and cannot be mirrored"
+    assert _reasons(_outcome(first, second)) == both
+
+
 @given(SIZES, SIZES)
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_the_smaller_disk_counts_and_equal_facts_give_equal_plans(first: int, second: int) -> None:

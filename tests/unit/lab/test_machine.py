@@ -45,6 +45,22 @@ def test_a_readonly_disk_cannot_be_written() -> None:
     assert nodes(Machine(disks=(Disk(Path("/d/a.raw"), "a", readonly=True),)))["disk-a"]["read-only"] is True
 
 
+def test_a_disk_over_two_paths_is_one_file_behind_two_controllers() -> None:
+    disk = Disk(Path("/d/a.raw"), "alpha", bus="scsi", paths=2, boot=5)
+    machine = Machine(disks=(disk,))
+    made = nodes(machine)
+    assert list(made) == ["disk-alpha-0", "disk-alpha-1"]
+    for node in made.values():
+        assert isinstance(node["file"], dict)
+        assert (node["file"]["filename"], node["file"]["locking"]) == ("/d/a.raw", "off")
+    heads = [word for word in words(machine) if word.startswith("scsi-hd,")]
+    assert [head.split(",")[1] for head in heads] == ["bus=scsi-alpha-0.0", "bus=scsi-alpha-1.0"]
+    assert all(f",serial=alpha,wwn={disk.wwn},share-rw=on" in head for head in heads)
+    assert [",bootindex=5" in head for head in heads] == [True, False]
+    with pytest.raises(ValueError, match="without a log"):
+        words(Machine(disks=(Disk(Path("/d/a.raw"), "a", bus="scsi", log=Path("/d/log")),)))
+
+
 def test_uefi_needs_variables_and_gets_both_flashes() -> None:
     with pytest.raises(ValueError, match="variables"):
         words(Machine(firmware=Firmware.UEFI))
