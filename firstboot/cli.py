@@ -23,6 +23,7 @@ from zeroth.errors import ExitCode, UserError
 from zeroth.progress import Stream
 from zeroth.sinks import log_file, sink_for
 from zeroth.spec.stored import load_spec
+from zeroth.system.address import url_host
 from zeroth.system.console import on_consoles
 
 __all__ = ["firstboot"]
@@ -111,7 +112,8 @@ def _show(record: Record) -> None:
     for entry in record.steps:
         _show_remarks(console, entry)
     if record.finished:
-        console.print(f"First boot finished {record.finished}. https://{record.address}/")
+        places = " ".join(f"https://{url_host(it)}/" for it in (record.address, record.address6) if it)
+        console.print(f"First boot finished {record.finished}. {places}", markup=False)
     elif any(entry.state is StepState.FAILED for entry in record.steps):
         console.print("First boot failed; it is tried again at the next boot, or now: zeroth firstboot run")
     else:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from firstboot.paths import Paths
 from firstboot.system import System
 from zeroth.errors import UserError
+from zeroth.system.address import url_host
 from zeroth.system.certificate import fingerprint
 from zeroth.system.product import product_name
 from zeroth.system.run import CommandFailed
@@ -19,20 +20,26 @@ Consoles = Callable[[str], None]
 
 def ready_line(hostname: str, address: str) -> str:
     """The line that says where to connect to."""
-    return f"zeroth host {hostname} is ready: https://{address}/"
+    return f"zeroth host {hostname} is ready: https://{url_host(address)}/"
 
 
-def ready_banner(hostname: str, address: str, certificate: bytes) -> str:
-    """The text above the login prompt of a host that works."""
+def ready_banner(hostname: str, addresses: Sequence[str], certificate: bytes) -> str:
+    """The text above the login prompt of a host that works.
+
+    :param addresses: where it is reached, at least one.
+    """
     try:
         print_of = fingerprint(certificate)
     except ValueError:
         print_of = "unknown: the certificate is damaged"
     # Two lines, so that it fits into 80 columns.
     head, tail = print_of[:48], print_of[48:]
+    places = "\n".join(
+        f"  {'' if number else 'Web page, XenAPI':<18} https://{url_host(address)}/"
+        for number, address in enumerate(addresses)
+    )
     return (
-        f"\n  {product_name()} host {hostname}\n\n  Web page, XenAPI   https://{address}/\n"
-        f"  Certificate        SHA-256 {head}\n{' ' * 29}{tail}\n\n"
+        f"\n  {product_name()} host {hostname}\n\n{places}\n  Certificate        SHA-256 {head}\n{' ' * 29}{tail}\n\n"
     )
 
 

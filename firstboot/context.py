@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from ipaddress import IPv4Address, IPv6Address
 
 from firstboot.identity import Identity, load_identity
 from firstboot.paths import Paths
@@ -45,15 +44,9 @@ class Context:
         return self.outcome
 
     @property
-    def address(self) -> str:
-        """The management address, without its prefix length."""
-        return str(self.management.address.ip)
-
-    @property
-    def addresses(self) -> tuple[IPv4Address | IPv6Address, ...]:
-        """All management addresses, IPv4 first."""
-        found = self.management
-        return (found.address.ip, *([found.address6.ip] if found.address6 else []))
+    def addresses(self) -> tuple[str, ...]:
+        """The management addresses, without their prefix lengths; that of IPv4 first."""
+        return tuple(map(str, self.management.addresses.ips))
 
     @property
     def identity(self) -> Identity:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from contextlib import suppress
-from ipaddress import IPv4Address
+from ipaddress import IPv4Interface, IPv6Interface
 
 from firstboot.console import Consoles, failed_banner, ready_banner, ready_line, show_banner
 from firstboot.context import Context, Step
@@ -13,12 +13,13 @@ from firstboot.steps import STEPS
 from firstboot.steps.certificate import ensure_certificate
 from firstboot.steps.storage import STORAGE, storage_missing
 from firstboot.steps.time import hand_over_time_servers
-from zeroth.drivers.network.guard import address6_of, wait_for_address
+from zeroth.drivers.network.guard import Addresses, reached_by, wait_for_addresses
 from zeroth.drivers.network.model import Link
 from zeroth.drivers.network.planner import management_link
 from zeroth.errors import ExitCode, UserError
 from zeroth.progress import Stream
-from zeroth.spec.model import StaticAddress
+from zeroth.spec.model import ManagementNetwork, NoAddress
+from zeroth.system.address import url_host
 from zeroth.system.certificate import Names
 from zeroth.system.run import CommandFailed
 
@@ -66,13 +67,14 @@ def first_boot(
                     consoles(f"zeroth: first boot failed: {step.name}: {_one_line(error)}\n")
                     _show_failure(context, step, error)
                     raise
-    address = context.address
-    show_banner(context.paths, context.system, _ready(context, address))
+    addresses = context.management.addresses
+    show_banner(context.paths, context.system, _ready(context, addresses))
     # The lines come before the mark: who waits for them must not wait for ever when the power fails in between.
     consoles(
-        f"{ready_line(context.spec.hostname, address)}\nzeroth: first boot finished: https://{address}/\n",
+        f"{ready_line(context.spec.hostname, context.addresses[0])}\n"
+        + "".join(f"zeroth: first boot finished: https://{url_host(it)}/\n" for it in context.addresses),
     )
-    journal.finish(address)
+    journal.finish(*_texts(addresses))
 
 
 def refresh(context: Context, journal: Journal, consoles: Consoles, *, booting: bool) -> None:
@@ -86,26 +88,30 @@ def refresh(context: Context, journal: Journal, consoles: Consoles, *, booting: 
     hostname = _hostname(context)
     if booting and storage_missing(context):
         journal.set(STORAGE.name, note=STORAGE.apply(context))
-    found = _address_now(context, booting=booting)
+    found = _addresses_now(context, booting=booting)
     if found is None:
         text = f"zeroth host {hostname} has no management address: {_why(context)}\n"
         show_banner(context.paths, context.system, f"\n  {text}\n")
         if booting:
             consoles(text)
         return
-    link, address = found
-    address6 = address6_of(link, context.spec.management)
-    names = Names(hostname, (address, *([address6.ip] if address6 else [])))
-    if ensure_certificate(context.paths, context.system, names, context.clock()):
+    link, addresses = found
+    if ensure_certificate(context.paths, context.system, Names(hostname, addresses.ips), context.clock()):
         try:
             context.system.run(["systemctl", "try-reload-or-restart", "--no-block", "zeroth-agent.service"])
         except CommandFailed as error:
             context.say(error.message)
     hand_over_time_servers(context, link)
-    changed = show_banner(context.paths, context.system, _ready(context, str(address), hostname))
-    journal.set_address(str(address))
+    changed = show_banner(context.paths, context.system, _ready(context, addresses, hostname))
+    journal.set_addresses(*_texts(addresses))
     if booting or changed:
-        consoles(ready_line(hostname, str(address)) + "\n")
+        consoles(ready_line(hostname, str(addresses.ips[0])) + "\n")
+
+
+def _texts(addresses: Addresses) -> tuple[str, str]:
+    """For the journal: of IPv4 and of IPv6."""
+    four, six = (str(it.ip) if it else "" for it in (addresses.four, addresses.six))
+    return four, six
 
 
 def _show_failure(context: Context, step: Step, error: Exception) -> None:
@@ -149,9 +155,9 @@ def _from_os(error: OSError) -> UserError:
     )  # fmt: skip
 
 
-def _ready(context: Context, address: str, hostname: str = "") -> str:
+def _ready(context: Context, addresses: Addresses, hostname: str = "") -> str:
     certificate = context.paths.certificate.read_bytes() if context.paths.certificate.exists() else b""
-    return ready_banner(hostname or context.spec.hostname, address, certificate)
+    return ready_banner(hostname or context.spec.hostname, tuple(map(str, addresses.ips)), certificate)
 
 
 def _hostname(context: Context) -> str:
@@ -160,20 +166,32 @@ def _hostname(context: Context) -> str:
     return (path.read_text().strip() if path.exists() else "") or context.spec.hostname
 
 
-def _address_now(context: Context, *, booting: bool) -> tuple[Link, IPv4Address] | None:
+def _addresses_now(context: Context, *, booting: bool) -> tuple[Link, Addresses] | None:
     management = context.spec.management
-    link = _link_now(context)
-    if link is not None and link.setup == "configured" and link.addresses:
-        dhcp = not isinstance(management.address, StaticAddress)
-        addresses = [entry for entry in link.addresses if entry.dynamic or not dhcp] or list(link.addresses)
-        return link, IPv4Address(addresses[0].address.partition("/")[0])
-    if not booting:
-        return None
+    found = _found(_link_now(context), management)
+    asked = [it for it in (management.address, management.address6) if not isinstance(it, NoAddress)]
+    # At boot the one family may take longer than the other.
+    if not booting or (found and len(found[1].ips) >= len(asked)):
+        return found
     try:
-        link, address = wait_for_address(context.network, management, context.wait)
+        return wait_for_addresses(context.network, management, context.wait)
     except UserError:
+        return _found(_link_now(context), management)
+
+
+def _found(link: Link | None, management: ManagementNetwork) -> tuple[Link, Addresses] | None:
+    if link is None:
         return None
-    return link, address.ip
+    addresses = reached_by(link, management) or (_others(link) if link.setup == "configured" else None)
+    return (link, addresses) if addresses else None
+
+
+def _others(link: Link) -> Addresses | None:
+    """What the link has besides, when it is not what the answer asks for: somebody changed it since."""
+    four = next((IPv4Interface(entry.address) for entry in link.addresses), None)
+    usable = (entry for entry in link.addresses6 if not (entry.tentative or entry.duplicate))
+    six = next((IPv6Interface(entry.address) for entry in usable), None)
+    return Addresses(four, six) if four or six else None
 
 
 def _link_now(context: Context) -> Link | None:

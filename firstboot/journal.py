@@ -55,7 +55,8 @@ class Record(BaseModel):
     """The whole file.
 
     :ivar finished: when all steps were done; empty until then.
-    :ivar address: where the host was reached when this was last written.
+    :ivar address: where the host was reached by IPv4 when this was last written; empty where it has none.
+        ``address6`` likewise by IPv6.
     """
 
     model_config = ConfigDict(frozen=True, extra="ignore")
@@ -64,6 +65,7 @@ class Record(BaseModel):
     started: str = ""
     finished: str = ""
     address: str = ""
+    address6: str = ""
     steps: tuple[Entry, ...] = ()
 
 
@@ -94,14 +96,15 @@ class Journal:
         steps = tuple(entry.model_copy(update=changes) if entry.name == name else entry for entry in self.record.steps)
         self._write(self.record.model_copy(update={"steps": steps}))
 
-    def finish(self, address: str) -> None:
+    def finish(self, address: str, address6: str = "") -> None:
         """Note that everything is done."""
-        self._write(self.record.model_copy(update={"finished": now(), "address": address}))
+        update = {"finished": now(), "address": address, "address6": address6}
+        self._write(self.record.model_copy(update=update))
 
-    def set_address(self, address: str) -> None:
+    def set_addresses(self, address: str, address6: str = "") -> None:
         """Note a change of address."""
-        if self.record.address != address:
-            self._write(self.record.model_copy(update={"address": address}))
+        if (self.record.address, self.record.address6) != (address, address6):
+            self._write(self.record.model_copy(update={"address": address, "address6": address6}))
 
     def _write(self, record: Record) -> None:
         atomic_write(self._path, record.model_dump_json(indent=2) + "\n", mode=0o644)

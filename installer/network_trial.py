@@ -9,30 +9,51 @@ from __future__ import annotations
 from collections.abc import Callable, Generator, Sequence
 from contextlib import AbstractContextManager, closing
 from dataclasses import dataclass
-from ipaddress import IPv4Address, IPv4Interface, IPv6Address, IPv6Interface
+from ipaddress import IPv4Address, IPv4Interface, IPv6Address
 from typing import Protocol
 
+from installer.network_trial6 import Network6, Trial6, listed
 from installer.preflight import Check, Result
 from zeroth.drivers.network.frames import Lease
-from zeroth.drivers.network.trial import BondState, LinkState, Uplink, bond_state, link_state, resolvers, trial_device
-from zeroth.drivers.network.trial6 import Advertisement, gateway6, taken6, wait_routers
-from zeroth.drivers.network.wire import ARP_PAUSES, DHCP_PAUSES, PATIENT_PAUSES, ask_dhcp, take_lease, who_has
+from zeroth.drivers.network.frames6 import Advert, Lease6
+from zeroth.drivers.network.trial import (
+    BondState,
+    LinkState,
+    Uplink,
+    Way,
+    bond_state,
+    link_local,
+    link_state,
+    resolvers,
+    trial_device,
+)
+from zeroth.drivers.network.wire import (
+    ARP_PAUSES,
+    DHCP_PAUSES,
+    PATIENT_PAUSES,
+    ask_dhcp,
+    ask_dhcp6,
+    ask_routers,
+    neighbours,
+    take_lease,
+    take_lease6,
+    who_has,
+)
 from zeroth.errors import ExitCode, UserError
-from zeroth.spec.model import BondMode, Dhcp6Address, ManagementNetwork, NoAddress, Static6Address, StaticAddress
+from zeroth.spec.model import BondMode, ManagementNetwork, NoAddress, StaticAddress
 from zeroth.system.facts import NicFacts
 
 __all__ = ["LiveNetwork", "Network", "judge", "try_network"]
 
 # Only while something is wrong already, to tell where it would be right.
 _ELSEWHERE_PAUSES = (2.0, 2.0)
-_ROUTER_PATIENCE = 35.0  # seconds: a port that just came up may be blocked by spanning tree for 30
 _SKIP = (
     "To install all the same, say so in the answer (kickstart: `network --no-try`; otherwise "
     "`management.try_first: false`) or at boot: zeroth.network_try=no"
 )
 
 
-class Network(Protocol):
+class Network(Network6, Protocol):
     """What a trial asks of the machine; tests hand in a model of one."""
 
     def device(self, uplink: Uplink) -> AbstractContextManager[str]:
@@ -56,18 +77,9 @@ class Network(Protocol):
         """The MAC addresses of those who answer for an address."""
 
     def resolvers(
-        self, device: str, address: IPv4Interface, gateway: IPv4Address | None, servers: Sequence[IPv4Address]
-    ) -> tuple[IPv4Address, ...]:
-        """Those of the name servers that answer."""
-
-    def routers(self, device: str, patience: float) -> tuple[Advertisement, ...]:
-        """The IPv6 routers that advertise a network."""
-
-    def taken6(self, device: str, address: IPv6Address) -> bool:
-        """Whether somebody has an IPv6 address."""
-
-    def gateway6(self, device: str, address: IPv6Interface, gateway: IPv6Address) -> str:
-        """The MAC address of an IPv6 gateway that answers; empty when none does."""
+        self, device: str, way: Way, servers: Sequence[IPv4Address | IPv6Address]
+    ) -> tuple[IPv4Address | IPv6Address, ...]:
+        """Those of the name servers that answer, of the family of the way."""
 
 
 class LiveNetwork:
@@ -100,22 +112,32 @@ class LiveNetwork:
         return who_has(device, mac, address, sender, pauses)
 
     def resolvers(
-        self, device: str, address: IPv4Interface, gateway: IPv4Address | None, servers: Sequence[IPv4Address]
-    ) -> tuple[IPv4Address, ...]:
+        self, device: str, way: Way, servers: Sequence[IPv4Address | IPv6Address]
+    ) -> tuple[IPv4Address | IPv6Address, ...]:
         """See :class:`Network`."""
-        return resolvers(device, address, gateway, servers)
+        return resolvers(device, way, servers)
 
-    def routers(self, device: str, patience: float) -> tuple[Advertisement, ...]:
-        """See :class:`Network`."""
-        return wait_routers(device, patience)
+    def link_local(self, device: str, mac: str) -> IPv6Address:
+        """See :class:`Network6`."""
+        return link_local(device, mac)
 
-    def taken6(self, device: str, address: IPv6Address) -> bool:
-        """See :class:`Network`."""
-        return taken6(device, address)
+    def neighbours(
+        self, device: str, mac: str, address: IPv6Address, sender: IPv6Address | None, pauses: Sequence[float]
+    ) -> tuple[str, ...]:
+        """See :class:`Network6`."""
+        return neighbours(device, mac, address, sender, pauses)
 
-    def gateway6(self, device: str, address: IPv6Interface, gateway: IPv6Address) -> str:
-        """See :class:`Network`."""
-        return gateway6(device, address, gateway)
+    def routers(self, device: str, mac: str, sender: IPv6Address, pauses: Sequence[float]) -> tuple[Advert, ...]:
+        """See :class:`Network6`."""
+        return ask_routers(device, mac, sender, pauses)
+
+    def offers6(self, device: str, mac: str, sender: IPv6Address, pauses: Sequence[float]) -> tuple[Lease6, ...]:
+        """See :class:`Network6`."""
+        return ask_dhcp6(device, mac, sender, pauses)
+
+    def take6(self, device: str, mac: str, sender: IPv6Address, offer: Lease6) -> Lease6 | None:
+        """See :class:`Network6`."""
+        return take_lease6(device, mac, sender, offer)
 
 
 def try_network(
@@ -179,81 +201,50 @@ class _Trial:
             if bond and bond.mode is BondMode.LACP:
                 yield self._partner()
             mac = self.network.link(device).mac
-            address = self.management.address
-            if isinstance(address, StaticAddress):
-                if address.gateway:
-                    # A port that just came up may be blocked by spanning tree, and an address seem free on it.
-                    self.say(f"waiting for {address.gateway} on {self.uplink}, for at most {sum(PATIENT_PAUSES):g} s")
-                    self.network.who_has(device, mac, address.gateway, None, PATIENT_PAUSES)
-                yield self._unused(device, mac, address.address)
-                way = (address.address, address.gateway)
-            else:
-                lease, checks = self._lease(device, mac)
-                yield from checks
-                if lease is None:
+            ways = []
+            if not isinstance(self.management.address, NoAddress):
+                way = yield from self._four(device, mac)
+                if way is None:
                     return
-                way = (lease.address, next(iter(lease.routers), None))
-            yield self._gateway(device, mac, *way)
+                ways.append(way)
+            address6 = self.management.address6
+            if not isinstance(address6, NoAddress):
+                six = Trial6(address6, str(self.uplink), device, mac, self.macs, self.network, self.say)
+                way = yield from six.checks()
+                if way is None:
+                    return
+                ways.append(way)
             if self.management.dns:
-                yield self._dns(device, *way)
-            yield from self._six(device)
+                yield self._dns(device, ways)
 
-    def _six(self, device: str) -> Generator[Check]:
-        """IPv6, as far as it is wanted."""
-        match self.management.address6:
-            case NoAddress():
-                return
-            case Static6Address(address=address, gateway=gateway):
-                yield self._unused6(device, address)
-                if gateway:
-                    yield self._gateway6(device, address, gateway)
-            case Dhcp6Address():
-                yield self._routers(device, by_dhcp=True)
-            case _:
-                yield self._routers(device, by_dhcp=False)
-
-    def _unused6(self, device: str, address: IPv6Interface) -> Check:
-        if self.network.taken6(device, address.ip):
-            message = f"{address.ip} is in use already on {self.uplink}"
-            return Check("IPv6 address", Result.FAIL, message, "Give the host an address of its own.")
-        return Check("IPv6 address", Result.PASS, f"nobody else has {address.ip}")
-
-    def _gateway6(self, device: str, address: IPv6Interface, gateway: IPv6Address) -> Check:
-        mac = self.network.gateway6(device, address, gateway)
-        if not mac:
-            message = f"the IPv6 gateway {gateway} does not answer on {self.uplink}"
-            hint = "Check the switch port's VLAN, the address and its prefix, and the gateway."
-            return Check("IPv6 gateway", Result.FAIL, message, hint)
-        return Check("IPv6 gateway", Result.PASS, f"{gateway} answers ({mac})")
-
-    def _routers(self, device: str, *, by_dhcp: bool) -> Check:
-        self.say(f"waiting for an IPv6 router on {self.uplink}, for at most {_ROUTER_PATIENCE:g} s")
-        routers = self.network.routers(device, _ROUTER_PATIENCE)
-        if not routers:
-            message = f"no IPv6 router advertises a network on {self.uplink}"
-            hint = "Check the switch port's VLAN and the router, or give a fixed address, or no IPv6 address."
-            return Check("IPv6 router", Result.FAIL, message, hint)
-        seen = ", ".join(map(_advertised, routers))
-        if by_dhcp:
-            if any(router.managed for router in routers):
-                return Check("IPv6 router", Result.PASS, seen)
-            hint = "Is there a DHCPv6 server? The host asks for an address all the same."
-            return Check("IPv6 router", Result.WARN, f"{seen}; none says that addresses come by DHCPv6", hint)
-        if not any(router.prefixes for router in routers):
-            hint = "Let the router advertise a prefix with the autonomous flag, or take DHCPv6 or a fixed address."
-            message = f"no router names a network to make an address in: {seen}"
-            return Check("IPv6 router", Result.FAIL, message, hint)
-        return Check("IPv6 router", Result.PASS, seen)
+    def _four(self, device: str, mac: str) -> Generator[Check, None, Way | None]:
+        """The checks of IPv4; None where one failed after which there is nothing more to ask."""
+        address = self.management.address
+        if isinstance(address, StaticAddress):
+            if address.gateway:
+                # A port that just came up may be blocked by spanning tree, and an address seem free on it.
+                self.say(f"waiting for {address.gateway} on {self.uplink}, for at most {sum(PATIENT_PAUSES):g} s")
+                self.network.who_has(device, mac, address.gateway, None, PATIENT_PAUSES)
+            yield self._unused(device, mac, address.address)
+            own, gateway = address.address, address.gateway
+        else:
+            lease, checks = self._lease(device, mac)
+            yield from checks
+            if lease is None:
+                return None
+            own, gateway = lease.address, next(iter(lease.routers), None)
+        yield self._gateway(device, mac, own, gateway)
+        return Way(own, gateway)
 
     def _links(self) -> Check:
         names = self.uplink.nics
         states = {name: self.network.link(name).carrier for name in names}
         without = [name for name in names if not states[name]]
         if not without:
-            return Check("link", Result.PASS, f"{_listed(names)} {_has(names)} a link")
+            return Check("link", Result.PASS, f"{listed(names)} {_has(names)} a link")
         linked = [name for name in names if states[name]] + [nic.name for nic in self.others if nic.carrier]
-        there = f"; {_listed(linked)} {_has(linked)}" if linked else "; no other network card has"
-        message = f"{_listed(without)} {_has(without)} no link{there}"
+        there = f"; {listed(linked)} {_has(linked)}" if linked else "; no other network card has"
+        message = f"{listed(without)} {_has(without)} no link{there}"
         hint = "Is the cable in, and the switch port on? Else name another card in the answer."
         # A bond does with fewer cards; that it is not whole is worth a warning.
         result = Result.FAIL if len(without) == len(names) else Result.WARN
@@ -268,9 +259,9 @@ class _Trial:
             return Check("MTU", Result.FAIL, f"{', '.join(small)}, and {wanted} is wanted", hint)
         unknown = [name for name, mtu in most.items() if not mtu]
         if unknown:
-            message = f"the driver of {_listed(unknown)} does not tell whether it takes an MTU of {wanted}"
+            message = f"the driver of {listed(unknown)} does not tell whether it takes an MTU of {wanted}"
             return Check("MTU", Result.WARN, message, "Look into the card's data sheet.")
-        return Check("MTU", Result.PASS, f"{wanted} is within what {_listed(self.uplink.nics)} can do")
+        return Check("MTU", Result.PASS, f"{wanted} is within what {listed(self.uplink.nics)} can do")
 
     def _partner(self) -> Check:
         names = self.uplink.nics
@@ -278,7 +269,7 @@ class _Trial:
         state = self.network.bond(names)
         if not state.partner:
             hint = "Set the switch ports up as one LACP group (802.3ad), or choose another mode for the bond."
-            message = f"no LACP partner answered on {_listed(names)}"
+            message = f"no LACP partner answered on {listed(names)}"
             bond = self.management.bond
             if bond and bond.fallback:
                 message += ": one card works, as with active-backup, until one does"
@@ -286,10 +277,10 @@ class _Trial:
             return Check("LACP", Result.FAIL, message, hint)
         if state.apart:
             message = (
-                f"{state.partner} answers on {_listed(state.active)}, but not in one group on {_listed(state.apart)}"
+                f"{state.partner} answers on {listed(state.active)}, but not in one group on {listed(state.apart)}"
             )
             return Check("LACP", Result.WARN, message, "Are these ports in the same LACP group, of the same switch?")
-        return Check("LACP", Result.PASS, f"{state.partner} answers on {_listed(state.active)}")
+        return Check("LACP", Result.PASS, f"{state.partner} answers on {listed(state.active)}")
 
     def _lease(self, device: str, mac: str) -> tuple[Lease | None, Sequence[Check]]:
         self.say(f"asking for an address on {self.uplink}, for at most {sum(DHCP_PAUSES):g} s")
@@ -331,7 +322,7 @@ class _Trial:
         # The installer itself may have got it, by another card in the same network.
         owners = tuple(owner for owner in owners if owner not in self.macs)
         if owners:
-            message = f"{address.ip} is in use already, on {self.uplink}, by {_listed(owners)}"
+            message = f"{address.ip} is in use already, on {self.uplink}, by {listed(owners)}"
             return Check("address", Result.FAIL, message, "Give the host an address of its own.")
         return Check("address", Result.PASS, f"nobody else has {address.ip}")
 
@@ -344,19 +335,21 @@ class _Trial:
             hint = "Check the switch port's VLAN, the address and its mask, and the gateway."
             return Check("gateway", Result.FAIL, message, hint)
         if len(owners) > 1:
-            message = f"{len(owners)} machines answer for the gateway {gateway}: {_listed(owners)}"
+            message = f"{len(owners)} machines answer for the gateway {gateway}: {listed(owners)}"
             return Check("gateway", Result.WARN, message, "Somebody else may have taken its address.")
         return Check("gateway", Result.PASS, f"{gateway} answers ({owners[0]})")
 
-    def _dns(self, device: str, address: IPv4Interface, gateway: IPv4Address | None) -> Check:
-        servers = [IPv4Address(str(server)) for server in self.management.dns if server.version == 4]
-        if not servers:
-            return Check("DNS", Result.PASS, "not asked: only IPv4 is tried")
-        answering = self.network.resolvers(device, address, gateway, servers)
+    def _dns(self, device: str, ways: Sequence[Way]) -> Check:
+        servers = self.management.dns
+        answering: list[IPv4Address | IPv6Address] = []
+        for way in ways:
+            asked = [server for server in servers if server.version == way.address.version]
+            answering += self.network.resolvers(device, way, asked) if asked else ()
+        # One of a family in which the host has no address is as silent as one that is switched off.
         silent = [server for server in servers if server not in answering]
         if not silent:
-            return Check("DNS", Result.PASS, f"{_listed(answering)} {'answers' if len(answering) == 1 else 'answer'}")
-        message = f"{_listed(silent)} {'does' if len(silent) == 1 else 'do'} not answer"
+            return Check("DNS", Result.PASS, f"{listed(answering)} {'answers' if len(answering) == 1 else 'answer'}")
+        message = f"{listed(silent)} {'does' if len(silent) == 1 else 'do'} not answer"
         hint = "Check the addresses of the name servers, and that the network lets the host ask them."
         result = Result.WARN if answering else Result.FAIL
         return Check("DNS", result, f"the name server {message}" if len(silent) == 1 else message, hint)
@@ -366,14 +359,5 @@ def _offer(lease: Lease) -> str:
     return f"{lease.address} from {lease.server}"
 
 
-def _advertised(router: Advertisement) -> str:
-    networks = _listed(router.prefixes) or "no network"
-    return f"{networks} from {router.router}" + (" (and DHCPv6)" if router.managed else "")
-
-
 def _has(names: Sequence[object]) -> str:
     return "has" if len(names) == 1 else "have"
-
-
-def _listed(names: Sequence[object]) -> str:
-    return ", ".join(map(str, names))

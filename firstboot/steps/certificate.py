@@ -47,15 +47,15 @@ def _sign(paths: Paths, key: bytes, names: Names, now: datetime) -> bytes:
 
 
 def _apply(context: Context) -> str:
-    names = Names(context.spec.hostname, context.addresses)
+    names = Names(context.spec.hostname, context.management.addresses.ips)
     if ensure_certificate(context.paths, context.system, names, context.clock()):
-        context.say(f"certificate for {context.spec.hostname} and {' and '.join(map(str, context.addresses))}")
+        context.say(f"certificate for {context.spec.hostname}, {', '.join(context.addresses)}")
     return ""
 
 
 CERTIFICATE = Step(
     "certificate",
     "TLS certificate",
-    lambda context: [context.spec.hostname, *map(str, context.addresses)],
+    lambda context: [context.spec.hostname, *context.addresses],
     _apply,
 )

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from firstboot.context import Context, Step
-from zeroth.drivers.network.guard import reconcile
-from zeroth.spec.model import NoAddress
+from zeroth.drivers.network.guard import missing6, reconcile
 
 __all__ = ["NETWORK"]
 
@@ -19,16 +18,11 @@ def _apply(context: Context) -> str:
     cards = ", ".join(f"{nic.name} ({nic.mac})" for nic in outcome.nics)
     bond = context.spec.management.bond
     over = f"{bond.name} of the cards {cards}" if bond else f"card {cards}"
-    addresses = f"{outcome.address} and {outcome.address6}" if outcome.address6 else f"{outcome.address}"
-    context.say(f"{addresses} on {outcome.link.name}, {over}")
-    notes = []
-    wanted = context.spec.management.mtu
+    context.say(f"{outcome.addresses} on {outcome.link.name}, {over}")
+    name, wanted = outcome.link.name, context.spec.management.mtu
+    notes = [f"{name} has no IPv6 address yet: {why}" for why in missing6(outcome.link, context.spec.management)]
     if wanted and outcome.link.mtu != wanted:
-        notes.append(
-            f"{outcome.link.name} has an MTU of {outcome.link.mtu}, not {wanted}: does every card take as much?"
-        )
-    if not isinstance(context.spec.management.address6, NoAddress) and outcome.address6 is None:
-        notes.append(f"{outcome.link.name} has no IPv6 address yet: does a router advertise the network?")
+        notes.append(f"{name} has an MTU of {outcome.link.mtu}, not {wanted}: does every card take as much?")
     return "; ".join(notes)
 
 

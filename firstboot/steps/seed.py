@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from firstboot.context import Context, Step
 from hostagent.store import Store
-from hostagent.store.seed import BondSeed, ManagementSeed, SeedHost, seed
+from hostagent.store.seed import BondSeed, ManagementSeed, SeedHost, SixSeed, seed
 from zeroth.drivers.network.guard import Outcome
 from zeroth.drivers.network.model import Link
 from zeroth.spec.model import (
@@ -20,8 +20,6 @@ from zeroth.spec.model import (
 __all__ = ["AGENT_USER", "SEED"]
 
 AGENT_USER = "zeroth"
-MODES6 = {NoAddress: "None", SlaacAddress: "Autoconf", Dhcp6Address: "DHCP", Static6Address: "Static"}
-"""XenAPI's words for how an interface gets its IPv6 address."""
 
 
 def _apply(context: Context) -> str:
@@ -51,16 +49,22 @@ def _host(context: Context) -> SeedHost:
             bridge=spec.management.bridge,
             vlan=spec.management.vlan,
             vlan_bridge=outcome.link.name,
-            address=outcome.address,
+            address=outcome.addresses.four,
             dhcp=static is None,
-            mode6=MODES6[type(spec.management.address6)],
-            address6=outcome.address6,
-            gateway6=outcome.link.gateway6,
             gateway=str(static.gateway or "") if static else outcome.link.gateway,
+            six=_six(spec.management.address6, outcome),
             dns=outcome.link.dns or tuple(map(str, spec.management.dns)),
             bond=_bond(bond, outcome) if bond else None,
         ),
     )
+
+
+def _six(wanted: NoAddress | SlaacAddress | Dhcp6Address | Static6Address, outcome: Outcome) -> SixSeed | None:
+    if isinstance(wanted, NoAddress):
+        return None
+    mode = {"slaac": "Autoconf", "dhcp": "DHCP"}.get(wanted.method, "Static")
+    gateway = str(wanted.gateway or "") if isinstance(wanted, Static6Address) else outcome.link.gateway6
+    return SixSeed(outcome.addresses.six, mode, gateway)
 
 
 def _bond(bond: BondSpec, outcome: Outcome) -> BondSeed:
@@ -82,6 +86,6 @@ def _mac(nic: Link) -> str:
 SEED = Step(
     "seed",
     "Records of the host agent",
-    lambda context: [str(context.identity.host), context.spec.hostname, *map(str, context.addresses)],
+    lambda context: [str(context.identity.host), context.spec.hostname, *context.addresses],
     _apply,
 )

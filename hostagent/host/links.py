@@ -10,7 +10,7 @@ import json
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
-from ipaddress import IPv4Interface
+from ipaddress import IPv4Interface, IPv6Interface
 from pathlib import Path
 from typing import Any, Final
 
@@ -28,7 +28,8 @@ class LinkFacts:
     :ivar carrier: None while it is down.
     :ivar speed: Mbit/s; 0 when not known.
     :ivar bus: PCI address, empty when it has none; ``vendor`` and ``product`` are its PCI ids, ``1af4``.
-    :ivar address: its first IPv4 address; None without one. ``addresses6``: all of IPv6, with prefix length.
+    :ivar address: its first IPv4 address; None without one.
+    :ivar addresses6: its IPv6 addresses that are in use, without the link-local ones.
     """
 
     name: str
@@ -44,7 +45,7 @@ class LinkFacts:
     dynamic: bool
     gateway: str
     dns: tuple[str, ...]
-    addresses6: tuple[str, ...] = ()
+    addresses6: tuple[IPv6Interface, ...] = ()
     gateway6: str = ""
 
 
@@ -78,7 +79,9 @@ def _link(entry: Mapping[str, Any]) -> LinkFacts:
         dynamic=bool(address and address["dynamic"]),
         gateway=entry["gateway"],
         dns=tuple(entry["dns"]),
-        addresses6=tuple(address["address"] for address in entry["addresses6"]),
+        addresses6=tuple(
+            IPv6Interface(six["address"]) for six in entry["addresses6"] if not (six["tentative"] or six["duplicate"])
+        ),
         gateway6=entry["gateway6"],
     )
 

@@ -136,22 +136,24 @@ def management_pif(store: Store) -> str:
 
 
 def _management(tx: Transaction, ref: str, pif: Record, bridge: LinkFacts) -> None:
-    if bridge.addresses6:
-        tx.update("PIF", ref, IPv6=list(bridge.addresses6), ipv6_gateway=bridge.gateway6)
-    if bridge.address is None:
-        # Between two leases, say. What clients should try is still the last one.
-        return
-    tx.update(
-        "PIF",
-        ref,
-        IP=str(bridge.address.ip),
-        netmask=str(bridge.address.netmask),
-        gateway=bridge.gateway,
-        DNS=",".join(bridge.dns),
-        ip_configuration_mode="DHCP" if bridge.dynamic else "Static",
-    )
-    if pif["host"] != NULL:
-        tx.update("host", pif["host"], address=str(bridge.address.ip))
+    # Without an address (between two leases, say) the last one is still what clients should try.
+    if bridge.address is not None:
+        tx.update(
+            "PIF",
+            ref,
+            IP=str(bridge.address.ip),
+            netmask=str(bridge.address.netmask),
+            gateway=bridge.gateway,
+            DNS=",".join(bridge.dns),
+            ip_configuration_mode="DHCP" if bridge.dynamic else "Static",
+        )
+    six = bridge.addresses6 if pif["ipv6_configuration_mode"] != "None" else ()
+    if six:
+        tx.update("PIF", ref, IPv6=[str(address) for address in six], ipv6_gateway=bridge.gateway6,
+                  DNS=",".join(bridge.dns))  # fmt: skip
+    first = six[0] if pif["primary_address_type"] == "IPv6" and six else bridge.address
+    if first is not None and pif["host"] != NULL:
+        tx.update("host", pif["host"], address=str(first.ip))
 
 
 def _pif_metrics(tx: Transaction, ref: str, card: LinkFacts) -> None:

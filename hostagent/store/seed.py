@@ -15,7 +15,7 @@ from hostagent.store.store import Store
 from hostagent.store.transaction import Transaction
 from hostagent.xenapi.model import NULL, Value
 
-__all__ = ["BondSeed", "ManagementSeed", "SeedHost", "seed"]
+__all__ = ["BondSeed", "ManagementSeed", "SeedHost", "SixSeed", "seed"]
 
 _UNTAGGED = -1  # PIF.VLAN of a physical interface
 
@@ -34,14 +34,27 @@ class BondSeed:
 
 
 @dataclass(frozen=True)
+class SixSeed:
+    """IPv6 as it is.
+
+    :ivar address: None while none has come.
+    :ivar mode: PIF.ipv6_configuration_mode.
+    """
+
+    address: IPv6Interface | None
+    mode: str
+    gateway: str
+
+
+@dataclass(frozen=True)
 class ManagementSeed:
     """The management network as it is.
 
     :ivar device: the card, or the bond's name.
     :ivar bridge: the switch's bridge, which is the untagged network.
     :ivar vlan: the tag of the management traffic, if it has one; ``vlan_bridge`` is then the tagged network's bridge.
+    :ivar address: None where there is no IPv4; ``six`` where no IPv6 is asked for.
     :ivar dns: name servers, in order.
-    :ivar mode6: how it gets its IPv6 address, in XenAPI's words.
     """
 
     device: str
@@ -50,14 +63,18 @@ class ManagementSeed:
     bridge: str
     vlan: int | None
     vlan_bridge: str
-    address: IPv4Interface
+    address: IPv4Interface | None
     dhcp: bool
     gateway: str
     dns: tuple[str, ...]
     bond: BondSeed | None = None
-    mode6: str = "None"
-    address6: IPv6Interface | None = None
-    gateway6: str = ""
+    six: SixSeed | None = None
+
+    @property
+    def ip(self) -> str:
+        """Where the host is reached: by IPv4, where it has that."""
+        address = self.address or (self.six and self.six.address)
+        return str(address.ip) if address else ""
 
 
 @dataclass(frozen=True)
@@ -94,7 +111,7 @@ def _host(tx: Transaction, host: SeedHost) -> str:
     fields: dict[str, Value] = {
         "name_label": host.hostname,
         "hostname": host.hostname,
-        "address": str(host.management.address.ip),
+        "address": host.management.ip,
         "timezone": host.timezone,
         "enabled": True,
     }
@@ -129,14 +146,10 @@ def _control_domain(tx: Transaction, host: SeedHost, host_ref: str) -> None:
 def _management(tx: Transaction, management: ManagementSeed, host_ref: str) -> None:
     address: dict[str, Value] = {
         "management": True,
-        "ip_configuration_mode": "DHCP" if management.dhcp else "Static",
-        "IP": str(management.address.ip),
-        "netmask": str(management.address.netmask),
-        "gateway": management.gateway,
         "DNS": ",".join(management.dns),
-        "ipv6_configuration_mode": management.mode6,
-        "IPv6": [str(management.address6)] if management.address6 else [],
-        "ipv6_gateway": management.gateway6,
+        "primary_address_type": "IPv4" if management.address else "IPv6",
+        **_four(management),
+        **_six(management.six),
     }
     tagged = management.vlan is not None
     network = _network(tx, management.bridge, f"Pool-wide network associated with {management.device}", management.mtu)
@@ -147,7 +160,11 @@ def _management(tx: Transaction, management: ManagementSeed, host_ref: str) -> N
         network,
         VLAN=_UNTAGGED,
         physical=management.bond is None,
-        **({"management": False, "ip_configuration_mode": "None"} if tagged else address),
+        **(
+            {"management": False, "ip_configuration_mode": "None", "ipv6_configuration_mode": "None"}
+            if tagged
+            else address
+        ),
     )
     if management.bond:
         _bond(tx, management, management.bond, host_ref, pif)
@@ -159,6 +176,24 @@ def _management(tx: Transaction, management: ManagementSeed, host_ref: str) -> N
     if tx.get("PIF", vlan_pif)["VLAN_master_of"] == NULL:
         vlan = tx.create("VLAN", {"tagged_PIF": pif, "untagged_PIF": vlan_pif, "tag": management.vlan})
         tx.update("PIF", vlan_pif, VLAN_master_of=vlan)
+
+
+def _four(management: ManagementSeed) -> dict[str, Value]:
+    if management.address is None:
+        return {"ip_configuration_mode": "None", "IP": "", "netmask": "", "gateway": ""}
+    return {
+        "ip_configuration_mode": "DHCP" if management.dhcp else "Static",
+        "IP": str(management.address.ip),
+        "netmask": str(management.address.netmask),
+        "gateway": management.gateway,
+    }
+
+
+def _six(six: SixSeed | None) -> dict[str, Value]:
+    if six is None:
+        return {"ipv6_configuration_mode": "None", "IPv6": [], "ipv6_gateway": ""}
+    addresses: list[Value] = [str(six.address)] if six.address else []
+    return {"ipv6_configuration_mode": six.mode, "IPv6": addresses, "ipv6_gateway": six.gateway}
 
 
 def _bond(tx: Transaction, management: ManagementSeed, bond: BondSeed, host_ref: str, master: str) -> None:

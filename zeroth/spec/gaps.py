@@ -16,8 +16,6 @@ from zeroth.spec.model import (
     HostSpec,
     Layout,
     LocalSr,
-    ManagementNetwork,
-    NoAddress,
 )
 
 __all__ = ["Gap", "gaps"]
@@ -42,7 +40,7 @@ class Gap:
 
 def gaps(spec: HostSpec) -> tuple[Gap, ...]:
     """Everything that the answer asks for and this version does not do."""
-    return (*_disk(spec.disk), *_management(spec.management), *_host(spec))
+    return (*_disk(spec.disk), *_host(spec))
 
 
 def _disk(disk: DiskSpec) -> Iterator[Gap]:
@@ -52,11 +50,6 @@ def _disk(disk: DiskSpec) -> Iterator[Gap]:
         # Nothing is erased, or promised to stay, for what is not made.
         needed = disk.keep_sr or bool(disk.sr_disks)
         yield Gap(("disk", "local_sr"), "a local storage repository on a file system", refused=needed)
-
-
-def _management(network: ManagementNetwork) -> Iterator[Gap]:
-    if isinstance(network.address, NoAddress):
-        yield Gap(("management", "address"), "management without IPv4", refused=True)
 
 
 def _host(spec: HostSpec) -> Iterator[Gap]:

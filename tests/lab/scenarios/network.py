@@ -107,7 +107,7 @@ def network_ipv6(stage: Stage) -> None:
     files = answer(management={"address6": {"method": "slaac"}})
     with stage.step("install"):
         host = stage.start(installer_machine(stage, target, files), "install")
-        stage.log(host.wait_for(r"IPv6 router: fec0::/64 from fe80::\S+", INSTALL_SECONDS, never=FAILED))
+        stage.log(host.wait_for(r"IPv6 router: fec0::\S+/64 from fe80::\S+", INSTALL_SECONDS, never=FAILED))
         host.wait_for(FINISHED, INSTALL_SECONDS, never=f"{FAILED}|{BOOT_PROBLEMS}")
         host.wait_stopped(120)
         host.kill()

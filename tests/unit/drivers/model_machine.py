@@ -34,7 +34,8 @@ class ModelMachine:
     """
     :ivar lease: what a DHCP server answers, None for no server.
     :ivar lease_vlan: the VLAN on which it answers.
-    :ivar routed: the IPv6 addresses that a link with an address gets.
+    :ivar routed: the address that comes from routers, None for no router; ``lease6`` that of DHCPv6.
+    :ivar duplicates: addresses that somebody else has.
     :ivar most_mtu: what the cards take.
     :ivar cut_after: the power fails when this many actions are done.
     """
@@ -44,7 +45,9 @@ class ModelMachine:
     files: dict[str, str] = field(default_factory=dict)
     lease: str | None = "192.0.2.77/24"
     lease_vlan: int | None = None
-    routed: tuple[str, ...] = ()
+    routed: str | None = "2001:db8::77/64"
+    lease6: str | None = "2001:db8::100/128"
+    duplicates: tuple[str, ...] = ()
     cut_after: int | None = None
     most_mtu: int = 9216
     done: list[Action] = field(default_factory=list)
@@ -117,28 +120,38 @@ class ModelMachine:
     def _managed(self, link: Link) -> Link:
         for name, content in sorted(self.loaded.items()):
             if name.endswith(".network") and _matches(content, link.name):
-                address = self._address(link, content)
-                setup = "configured" if address or "DHCP=ipv4" not in content else "configuring"
-                addresses = (address,) if address else ()
+                fixed, wired = _addresses(content), self._wired(link)
+                four = [Address(it) for it in fixed if ":" not in it]
+                six = [Address(it, tentative=False, duplicate=it in self.duplicates) for it in fixed if ":" in it]
+                asked = ["DHCP=ipv4" in content or "DHCP=yes" in content, "IPv6AcceptRA=yes" in content]
+                by_dhcp = "DHCP=ipv6" in content or "DHCP=yes" in content
+                came = [
+                    Address(lease, dynamic=True) if lease and wanted and wired else None
+                    for lease, wanted in zip((self.lease, self.lease6 if by_dhcp else self.routed), asked, strict=True)
+                ]
+                four += [came[0]] if came[0] else []
+                six += [came[1]] if came[1] else []
+                # As networkd has it: of what comes from the network one is enough.
+                done = (not any(asked) or any(came)) and not any(it.duplicate for it in six)
                 file = f"/etc/systemd/network/{name}"
-                routed = tuple(Address(one, f"Address={one}" not in content) for one in self.routed if address)
-                return replace(link, network_file=file, setup=setup, addresses=addresses, addresses6=routed)
+                return replace(link, network_file=file, setup="configured" if done else "configuring",
+                               addresses=tuple(four), addresses6=tuple(six))  # fmt: skip
         return link
 
-    def _address(self, link: Link, content: str) -> Address | None:
-        for line in content.splitlines():
-            if line.startswith("Address=") and ":" not in line:
-                return Address(line.partition("=")[2])
-        if "DHCP=ipv4" not in content or self.lease is None:
-            return None
+    def _wired(self, link: Link) -> bool:
+        """Whether the link reaches those who give addresses."""
         for bridge in self.bridges.values():
             port = bridge.port(link.name)
             tag = port.tag if port else None
             cards = {nic.name for nic in self.nics if nic.carrier}
             wired = any(name in cards for port in bridge.ports for name in port.interfaces)
             if (port or link.name == bridge.name) and wired and tag == self.lease_vlan:
-                return Address(self.lease, dynamic=True)
-        return None
+                return True
+        return False
+
+
+def _addresses(content: str) -> list[str]:
+    return [line.partition("=")[2] for line in content.splitlines() if line.startswith("Address=")]
 
 
 def _matches(content: str, name: str) -> bool:

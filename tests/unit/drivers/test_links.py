@@ -53,6 +53,7 @@ def test_links_of_a_namespace(namespace: str) -> None:
 
     do("link", "add", "v0", "address", "52:54:00:aa:00:01", "type", "veth", "peer", "name", "v1")
     do("addr", "add", "192.0.2.5/24", "dev", "v0")
+    do("addr", "add", "fec0::5/64", "dev", "v0", "nodad")
     before = observe(namespace).link("v0")
     assert before is not None
     assert (before.up, before.carrier) == (False, None)
@@ -61,6 +62,7 @@ def test_links_of_a_namespace(namespace: str) -> None:
     assert first is not None
     assert (first.mac, first.up, first.carrier, first.physical) == ("52:54:00:aa:00:01", True, True, False)
     assert first.addresses == (Address("192.0.2.5/24"),)
+    assert first.addresses6 == (Address("fec0::5/64"),), "without the link-local one"
     # The other end goes down: the link is up, without a carrier. The loopback device is no link of ours.
     do("link", "set", "v1", "down")
     again = observe(namespace).link("v0")
@@ -124,7 +126,7 @@ def test_what_networkd_says_of_servers_and_routes() -> None:
         "DNS": [
             {"Family": 2, "Address": [192, 0, 2, 53]},
             {"Family": 2, "Address": [192, 0, 2, 53]},
-            {"Family": 10, "Address": [0x20, 1, 0xD, 0xB8, *[0] * 11, 0x53]},
+            {"Family": 10, "Address": [0xFD, *[0] * 14, 0x53]},
             {"Family": 10, "Address": [0xFE, 0x80, *[0] * 13, 1]},
         ],
         "NTP": [{"Family": 2, "Address": [192, 0, 2, 123]}, {"Server": "time.example.org"}],
@@ -139,7 +141,7 @@ def test_what_networkd_says_of_servers_and_routes() -> None:
             {"Family": 2, "Destination": [0] * 4, "DestinationPrefixLength": 0, "Gateway": [192, 0, 2, 1]},
         ],
     }
-    assert networkd_servers(link, "DNS") == ("192.0.2.53", "2001:db8::53")
+    assert networkd_servers(link, "DNS") == ("192.0.2.53", "fd00::53")
     assert networkd_servers(link, "NTP") == ("192.0.2.123", "time.example.org")
     assert networkd_gateway(link) == "192.0.2.1"
     assert networkd_gateway(link, socket.AF_INET6) == "fe80::1"

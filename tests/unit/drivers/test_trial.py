@@ -14,6 +14,7 @@ import pytest
 from tests.unit.drivers.netns import Far, cabled, has_kind, needs_dnsmasq, needs_namespaces, own_namespace
 from zeroth.drivers.network.trial import (
     Uplink,
+    Way,
     addresses_kept,
     bond_in,
     bond_state,
@@ -98,7 +99,7 @@ def test_name_servers(served: Far) -> None:
     before = _state()
     silent = IPv4Address("192.0.2.77")
     with trial_device(Uplink(("eth0",))) as device:
-        assert resolvers(device, IPv4Interface("192.0.2.10/24"), GATEWAY, [GATEWAY, silent]) == (GATEWAY,)
+        assert resolvers(device, Way(IPv4Interface("192.0.2.10/24"), GATEWAY), [GATEWAY, silent]) == (GATEWAY,)
     assert _state() == before
 
 
@@ -110,7 +111,9 @@ def test_what_uses_the_link_goes_on(served: Far) -> None:
     subprocess.run(["ip", "route", "add", "default", "via", "192.0.2.1"], check=True)
     before = _state()
     wrong = IPv4Address("192.0.2.250")
-    assert resolvers("eth0", IPv4Interface("192.0.2.10/24"), wrong, [GATEWAY]) == (GATEWAY,), "it is on this network"
+    assert resolvers("eth0", Way(IPv4Interface("192.0.2.10/24"), wrong), [GATEWAY]) == (GATEWAY,), (
+        "it is on this network"
+    )
     assert _state() == before
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from zeroth.drivers.network import trial
-from zeroth.drivers.network.trial import Uplink, resolvers, trial_device
+from zeroth.drivers.network.trial import Uplink, Way, resolvers, trial_device
 from zeroth.errors import UserError
 from zeroth.spec.model import BondSpec
 from zeroth.system.run import Completed
@@ -106,7 +106,7 @@ def _play(kernel: ModelKernel, monkeypatch: pytest.MonkeyPatch, alone: Path, *, 
         assert set(kernel.masters) == set(NICS)
         assert alone.exists() is kernel.managed
         address = IPv4Interface("192.0.2.10/24")
-        assert resolvers(device, address, IPv4Address("192.0.2.1"), [IPv4Address("192.0.2.53")])
+        assert resolvers(device, Way(address, IPv4Address("192.0.2.1")), [IPv4Address("192.0.2.53")])
         if ends:
             raise KeyboardInterrupt
 

@@ -312,6 +312,58 @@ def test_a_tagged_static_network(tmp_path: Path) -> None:
     assert (vlan["tag"], vlan["tagged_PIF"], vlan["untagged_PIF"]) == (42, refs[-1], refs[42])
 
 
+def test_both_families_are_told(tmp_path: Path) -> None:
+    host = Host(tmp_path, {**SPEC, "management": {"address6": {"method": "slaac"}}})
+    assert host.boot()
+    said = host.lines[-1].splitlines()
+    assert "zeroth host alpha.example.org is ready: https://192.0.2.77/" in said
+    assert [line for line in said if line.startswith("zeroth: first boot finished: ")] == [
+        "zeroth: first boot finished: https://192.0.2.77/", "zeroth: first boot finished: https://[2001:db8::77]/",
+    ]  # fmt: skip
+    record = read(host.paths.journal)
+    assert (record.address, record.address6) == ("192.0.2.77", "2001:db8::77")
+    names = certificates.certificate_names(host.paths.certificate.read_bytes(), host.paths.key.read_bytes())
+    assert {"192.0.2.77", "2001:db8::77"} <= names
+    host.network.routed = None
+    assert host.boot(), "a later boot goes on with the family that works"
+    assert "https://192.0.2.77/" in host.lines[-1]
+    assert read(host.paths.journal).address6 == ""
+
+
+def test_a_router_that_comes_later(tmp_path: Path) -> None:
+    host = Host(tmp_path, {**SPEC, "management": {"address6": {"method": "slaac"}}})
+    host.network.routed = None
+    assert host.boot(), "the host is reached by IPv4"
+    entry = next(entry for entry in read(host.paths.journal).steps if entry.name == "network")
+    assert "no IPv6 address yet: no router advertised itself" in entry.note
+    with Store(host.paths.store) as store:
+        pif = store.get("PIF", store.only("PIF"))
+    assert (pif["IP"], pif["ipv6_configuration_mode"], pif["IPv6"]) == ("192.0.2.77", "Autoconf", [])
+    host.network.routed = "2001:db8::77/64"
+    assert host.boot()
+    assert read(host.paths.journal).address6 == "2001:db8::77"
+    names = certificates.certificate_names(host.paths.certificate.read_bytes(), host.paths.key.read_bytes())
+    assert {"192.0.2.77", "2001:db8::77"} <= names
+
+
+def test_a_host_with_ipv6_only(tmp_path: Path) -> None:
+    six = {"method": "static", "address": "2001:db8::10/64", "gateway": "fe80::1"}
+    host = Host(tmp_path, {**SPEC, "management": {"address": {"method": "none"}, "address6": six}})
+    assert host.boot()
+    said = host.lines[-1].splitlines()
+    assert "zeroth host alpha.example.org is ready: https://[2001:db8::10]/" in said
+    assert "zeroth: first boot finished: https://[2001:db8::10]/" in said
+    assert "https://[2001:db8::10]/" in host.paths.issue.read_text()
+    assert (read(host.paths.journal).address, read(host.paths.journal).address6) == ("", "2001:db8::10")
+    with Store(host.paths.store) as store:
+        pif = store.get("PIF", store.only("PIF"))
+        assert store.get("host", store.only("host"))["address"] == "2001:db8::10"
+    assert (pif["ip_configuration_mode"], pif["ipv6_configuration_mode"]) == ("None", "Static")
+    assert (pif["IP"], pif["IPv6"], pif["ipv6_gateway"]) == ("", ["2001:db8::10/64"], "fe80::1")
+    assert host.boot()
+    assert host.lines[-1] == "zeroth host alpha.example.org is ready: https://[2001:db8::10]/\n"
+
+
 def test_keys_that_a_power_cut_damaged_are_made_anew(host: Host) -> None:
     for name in ("ssh_host_ed25519_key", "ssh_host_ed25519_key.pub"):
         (host.paths.root / "etc/ssh" / name).write_bytes(b"")

@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
-from ipaddress import IPv4Interface
+from ipaddress import IPv4Interface, IPv6Interface
 from pathlib import Path
 
 import pytest
@@ -15,7 +15,7 @@ from hostagent.host.facts import HostFacts, read_facts
 from hostagent.host.links import LinkFacts, links_from_json
 from hostagent.host.sync import DISABLED, management_pif, sync_capacity, sync_host, sync_links
 from hostagent.store import Store
-from hostagent.store.seed import BondSeed, ManagementSeed, SeedHost, seed
+from hostagent.store.seed import BondSeed, ManagementSeed, SeedHost, SixSeed, seed
 from hostagent.xenapi.model import NULL
 from hostagent.xenapi.services import Capacity
 from tests.unit.hostagent_host.test_facts import record
@@ -207,9 +207,38 @@ def test_links_as_their_reader_prints_them() -> None:
                 "addresses": [
                     {"address": "192.0.2.10/25", "dynamic": True}, {"address": "192.0.2.11/25", "dynamic": False},
                 ],
-                "driver": "openvswitch", "physical": False,
+                "addresses6": [
+                    {"address": "2001:db8::9/64", "tentative": False, "duplicate": True},
+                    {"address": "2001:db8::10/64", "tentative": False, "duplicate": False},
+                ],
+                "gateway6": "fe80::1", "driver": "openvswitch", "physical": False,
             }
         ]
     )  # fmt: skip
     link = links_from_json(text)["xenbr0"]
     assert (str(link.address), link.dynamic, link.speed, link.carrier) == ("192.0.2.10/25", True, 0, None)
+    assert (link.addresses6, link.gateway6) == ((IPv6Interface("2001:db8::10/64"),), "fe80::1")
+
+
+@pytest.mark.parametrize("only", [False, True])
+def test_ipv6_of_the_management_interface(tmp_path: Path, only: bool) -> None:
+    six = SixSeed(IPv6Interface("2001:db8::10/64"), "Autoconf", "fe80::1")
+    management = replace(SEED.management, six=six)
+    if only:
+        management = replace(management, address=None, dhcp=False)
+    with Store(tmp_path / "store.db") as store:
+        seed(store, replace(SEED, management=management))
+        pif, host = (store.get(kind, store.only(kind)) for kind in ("PIF", "host"))
+        assert (pif["ipv6_configuration_mode"], pif["IPv6"], pif["ipv6_gateway"]) == (
+            "Autoconf", ["2001:db8::10/64"], "fe80::1",
+        )  # fmt: skip
+        assert pif["primary_address_type"] == ("IPv6" if only else "IPv4")
+        assert pif["ip_configuration_mode"] == ("None" if only else "DHCP")
+        assert host["address"] == ("2001:db8::10" if only else "10.0.2.15")
+        now = replace(BRIDGE, addresses6=(IPv6Interface("2001:db8:1::10/64"),), gateway6="fe80::2")
+        sync_links(store, {"eth0": CARD, "xenbr0": replace(now, address=None) if only else now})
+        pif, host = (store.get(kind, store.only(kind)) for kind in ("PIF", "host"))
+        assert (pif["ipv6_configuration_mode"], pif["IPv6"], pif["ipv6_gateway"]) == (
+            "Autoconf", ["2001:db8:1::10/64"], "fe80::2",
+        )  # fmt: skip
+        assert host["address"] == ("2001:db8:1::10" if only else "192.0.2.10")

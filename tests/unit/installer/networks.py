@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from ipaddress import IPv4Address, IPv4Interface, IPv6Address, IPv6Interface
+from ipaddress import IPv4Address, IPv4Interface, IPv6Address
 
 from zeroth.drivers.network.frames import Lease
-from zeroth.drivers.network.trial import BondState, LinkState, Uplink
-from zeroth.drivers.network.trial6 import Advertisement
+from zeroth.drivers.network.frames6 import Advert, Lease6, eui64
+from zeroth.drivers.network.trial import BondState, LinkState, Uplink, Way
 from zeroth.errors import UserError
 
 GATEWAY = IPv4Address("192.0.2.1")
@@ -27,9 +27,9 @@ class ModelNetwork:
     :ivar leases: what is offered on each device, named as in :class:`Uplink`'s words (``VLAN 20 of eth0``); None
         offers the same everywhere.
     :ivar owners: who answers for each address on the device that is tried.
-    :ivar routers6: what IPv6 routers say.
-    :ivar taken: the IPv6 addresses that others have; ``owners6``: who answers for one.
     :ivar most_mtus: what cards take, where they tell.
+    :ivar given6: what is said when one of ``leases6`` is taken, where it is not the same.
+    :ivar ways: by which name servers were asked.
     :ivar up: what is put up now.
     """
 
@@ -40,10 +40,11 @@ class ModelNetwork:
     state: BondState = field(default_factory=lambda: BondState("02:00:00:00:00:0a", ()))
     servers: Sequence[str] = ()
     most_mtus: Mapping[str, int] = field(default_factory=dict)
-    routers6: Sequence[Advertisement] = ()
-    taken: Sequence[str] = ()
-    owners6: Mapping[str, str] = field(default_factory=dict)
     refuses: str = ""
+    adverts: Sequence[Advert] = ()
+    leases6: Sequence[Lease6] = ()
+    given6: Lease6 | None = None
+    ways: list[Way] = field(default_factory=list)
     up: list[str] = field(default_factory=list)
     tried: list[str] = field(default_factory=list)
 
@@ -79,19 +80,32 @@ class ModelNetwork:
         return tuple(self.owners.get(str(address), ()))
 
     def resolvers(
-        self, device: str, address: IPv4Interface, gateway: IPv4Address | None, servers: Sequence[IPv4Address]
-    ) -> tuple[IPv4Address, ...]:
+        self, device: str, way: Way, servers: Sequence[IPv4Address | IPv6Address]
+    ) -> tuple[IPv4Address | IPv6Address, ...]:
         assert device in self.up
+        assert all(server.version == way.address.version for server in servers)
+        self.ways.append(way)
         return tuple(server for server in servers if str(server) in self.servers)
 
-    def routers(self, device: str, patience: float) -> tuple[Advertisement, ...]:
+    def link_local(self, device: str, mac: str) -> IPv6Address:
         assert device in self.up
-        return tuple(self.routers6)
+        return eui64(mac)
 
-    def taken6(self, device: str, address: IPv6Address) -> bool:
+    def neighbours(
+        self, device: str, mac: str, address: IPv6Address, sender: IPv6Address | None, pauses: Sequence[float]
+    ) -> tuple[str, ...]:
         assert device in self.up
-        return str(address) in self.taken
+        assert sender in (None, eui64(mac))
+        return tuple(self.owners.get(str(address), ()))
 
-    def gateway6(self, device: str, address: IPv6Interface, gateway: IPv6Address) -> str:
+    def routers(self, device: str, mac: str, sender: IPv6Address, pauses: Sequence[float]) -> tuple[Advert, ...]:
         assert device in self.up
-        return self.owners6.get(str(gateway), "")
+        return tuple(self.adverts)
+
+    def offers6(self, device: str, mac: str, sender: IPv6Address, pauses: Sequence[float]) -> tuple[Lease6, ...]:
+        assert device in self.up
+        return tuple(self.leases6)
+
+    def take6(self, device: str, mac: str, sender: IPv6Address, offer: Lease6) -> Lease6 | None:
+        assert offer in self.leases6
+        return self.given6 if self.given6 else offer if self.gives else None

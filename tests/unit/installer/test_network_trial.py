@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from ipaddress import IPv4Address, IPv6Address, IPv6Network
+from dataclasses import replace
+from ipaddress import IPv4Address, IPv6Address, IPv6Interface, IPv6Network
 from pathlib import Path
 from typing import Any
 
@@ -13,8 +14,8 @@ from installer.network_trial import LiveNetwork, judge, try_network
 from installer.preflight import Check, Result
 from tests.unit.drivers.netns import Far, cabled, needs_dnsmasq, needs_namespaces, own_namespace
 from tests.unit.installer.networks import GATEWAY_MAC, ModelNetwork, lease
-from zeroth.drivers.network.trial import BondState
-from zeroth.drivers.network.trial6 import Advertisement
+from zeroth.drivers.network.frames6 import Advert, Lease6
+from zeroth.drivers.network.trial import BondState, Way, link_state
 from zeroth.errors import ExitCode, UserError
 from zeroth.spec.model import ManagementNetwork
 from zeroth.system.facts import NicFacts
@@ -112,10 +113,12 @@ def test_gateways() -> None:
 
 def test_name_servers() -> None:
     wanted = management(dns=["192.0.2.53", "192.0.2.54", "2001:db8::53"])
-    assert refusal(ModelNetwork(), wanted).endswith("192.0.2.53, 192.0.2.54 do not answer")
+    assert refusal(ModelNetwork(), wanted).endswith("192.0.2.53, 192.0.2.54, 2001:db8::53 do not answer")
     one = tried(ModelNetwork(servers=["192.0.2.54"]), wanted)["DNS"]
-    assert (one.result, one.message) == (Result.WARN, "the name server 192.0.2.53 does not answer")
-    assert tried(ModelNetwork(), management(dns=["2001:db8::53"]))["DNS"].result is Result.PASS
+    assert (one.result, one.message) == (Result.WARN, "192.0.2.53, 2001:db8::53 do not answer")
+    # The host has no IPv6 by which it could be asked.
+    six = ModelNetwork(servers=["2001:db8::53"])
+    assert refusal(six, management(dns=["2001:db8::53"])).endswith("the name server 2001:db8::53 does not answer")
 
 
 def test_an_mtu() -> None:
@@ -144,43 +147,96 @@ def test_bonds() -> None:
     assert "enp1s0, enp2s0 have no link" in refusal(network, management(bond=BOND))
 
 
-def advertisement(*prefixes: str, managed: bool = False) -> Advertisement:
-    return Advertisement(IPv6Address("fe80::1"), managed, tuple(map(IPv6Network, prefixes)))
-
-
-def test_an_ipv6_address_by_a_router() -> None:
-    wanted = management(address6={"method": "slaac"})
-    network = ModelNetwork(routers6=[advertisement("2001:db8::/64")])
-    assert tried(network, wanted)["IPv6 router"].message == "2001:db8::/64 from fe80::1"
-    assert refusal(ModelNetwork(), wanted).endswith("no IPv6 router advertises a network on enp1s0")
-    network = ModelNetwork(routers6=[advertisement(managed=True)])
-    assert refusal(network, wanted).endswith("to make an address in: no network from fe80::1 (and DHCPv6)")
-
-
-def test_an_ipv6_address_by_dhcp() -> None:
-    wanted = management(address6={"method": "dhcp"})
-    assert "no IPv6 router" in refusal(ModelNetwork(), wanted)
-    said = tried(ModelNetwork(routers6=[advertisement(managed=True)]), wanted)["IPv6 router"]
-    assert said.result is Result.PASS
-    said = tried(ModelNetwork(routers6=[advertisement("2001:db8::/64")]), wanted)["IPv6 router"]
-    assert (said.result, said.message) == (
-        Result.WARN, "2001:db8::/64 from fe80::1; none says that addresses come by DHCPv6"
-    )  # fmt: skip
-
-
-def test_a_fixed_ipv6_address() -> None:
-    wanted = management(address6={"method": "static", "address": "2001:db8::10/64", "gateway": "fe80::1"})
-    network = ModelNetwork(owners6={"fe80::1": GATEWAY_MAC})
-    checks = tried(network, wanted)
-    assert checks["IPv6 address"].message == "nobody else has 2001:db8::10"
-    assert checks["IPv6 gateway"].message == f"fe80::1 answers ({GATEWAY_MAC})"
-    assert "2001:db8::10 is in use already" in refusal(ModelNetwork(taken=["2001:db8::10"]), wanted)
-    assert refusal(ModelNetwork(), wanted).endswith("the IPv6 gateway fe80::1 does not answer on enp1s0")
-
-
 def test_a_kernel_that_refuses() -> None:
     with pytest.raises(UserError, match="no such thing"):
         tried(ModelNetwork(refuses="no such thing"), management())
+
+
+ROUTER = Advert(IPv6Address("fe80::1"), GATEWAY_MAC, default=True, managed=False,
+                prefixes=(IPv6Network("2001:db8::/64"),))  # fmt: skip
+SERVER6 = IPv6Address("fe80::2")
+LEASE6 = Lease6(IPv6Address("2001:db8::100"), SERVER6, b"two")
+SLAAC, DHCP6 = {"method": "slaac"}, {"method": "dhcp"}
+STATIC6 = {"method": "static", "address": "2001:db8::10/64", "gateway": "fe80::9"}
+NO_FOUR = {"method": "none"}
+
+
+def test_an_address_from_a_router() -> None:
+    network = ModelNetwork(adverts=[ROUTER], servers=["2001:db8::53"])
+    checks = tried(network, management(address=NO_FOUR, address6=SLAAC, dns=["2001:db8::53"]))
+    assert {name: check.message for name, check in checks.items()} == {
+        "link": "enp1s0 has a link",
+        "IPv6 router": f"2001:db8::5054:ff:fe00:1/64 from fe80::1 ({GATEWAY_MAC})",
+        "IPv6 address": "nobody else has 2001:db8::5054:ff:fe00:1",
+        "IPv6 gateway": f"fe80::1 ({GATEWAY_MAC}) advertises itself",
+        "DNS": "2001:db8::53 answers",
+    }
+    assert network.ways == [Way(IPv6Interface("2001:db8::5054:ff:fe00:1/64"), IPv6Address("fe80::1"))]
+
+
+def test_routers_that_do_not_help() -> None:
+    six = management(address=NO_FOUR, address6=SLAAC)
+    assert refusal(ModelNetwork(), six).endswith("no router advertised itself on enp1s0 within 45 s")
+    managed = replace(ROUTER, managed=True, prefixes=())
+    found = refusal(ModelNetwork(adverts=[managed]), six)
+    assert f"fe80::1 ({GATEWAY_MAC}) on enp1s0 advertises no network of 64 bits" in found
+    assert found.endswith("it wants addresses to be had by DHCPv6")
+    check = tried(ModelNetwork(adverts=[replace(ROUTER, default=False)]), six)["IPv6 gateway"]
+    assert (check.result, "advertises itself as a gateway" in check.message) == (Result.WARN, True)
+    taken = ModelNetwork(adverts=[ROUTER], owners={"2001:db8::5054:ff:fe00:1": [GATEWAY_MAC]})
+    assert "duplicate address" in refusal(taken, six)
+
+
+def test_both_families_must_work() -> None:
+    both = management(address6=SLAAC, dns=["192.0.2.53", "2001:db8::53"])
+    network = ModelNetwork(adverts=[ROUTER], servers=["192.0.2.53", "2001:db8::53"])
+    assert tried(network, both)["DNS"].message == "192.0.2.53, 2001:db8::53 answer"
+    assert [way.address.version for way in network.ways] == [4, 6]
+    assert "no router advertised itself" in refusal(ModelNetwork(), both)
+    assert "no DHCP server" in refusal(ModelNetwork(leases={}, adverts=[ROUTER]), both)
+
+
+def test_an_address_by_dhcpv6() -> None:
+    six = management(address=NO_FOUR, address6=DHCP6)
+    checks = tried(ModelNetwork(leases6=[LEASE6], adverts=[ROUTER]), six)
+    assert checks["DHCPv6"].message == "2001:db8::100 from fe80::2"
+    alone = tried(ModelNetwork(leases6=[LEASE6]), six)
+    assert (alone["DHCPv6"].result, alone["IPv6 gateway"].result) == (Result.PASS, Result.WARN)
+    other = replace(LEASE6, address=IPv6Address("2001:db8::200"), duid=b"three")
+    two = tried(ModelNetwork(leases6=[LEASE6, other]), six)["DHCPv6"]
+    assert (two.result, two.message[:15]) == (Result.WARN, "2 DHCPv6 offers")
+
+
+def test_no_address_by_dhcpv6() -> None:
+    six = management(address=NO_FOUR, address6=DHCP6)
+    nobody = "no DHCPv6 server answered on enp1s0 within 45 s"
+    assert refusal(ModelNetwork(), six).endswith(nobody)
+    there = refusal(ModelNetwork(adverts=[ROUTER]), six)
+    assert there.endswith(f"{nobody}; but fe80::1 ({GATEWAY_MAC}) advertises 2001:db8::/64")
+    assert "a router is there" in refusal(ModelNetwork(adverts=[replace(ROUTER, prefixes=())]), six)
+    empty = replace(LEASE6, address=None, refusal="nothing left")
+    assert refusal(ModelNetwork(leases6=[empty]), six).endswith("on enp1s0: fe80::2 says: nothing left")
+    assert refusal(ModelNetwork(leases6=[LEASE6], gives=False), six).endswith("and then did not give it")
+    taken = ModelNetwork(leases6=[LEASE6], given6=empty)
+    assert refusal(taken, six).endswith("offered 2001:db8::100 and then did not give it: nothing left")
+
+
+def test_a_fixed_address_of_ipv6() -> None:
+    six = management(address=NO_FOUR, address6=STATIC6)
+    good = tried(ModelNetwork(owners={"fe80::9": [GATEWAY_MAC]}), six)
+    assert good["IPv6 gateway"].message == f"fe80::9 answers ({GATEWAY_MAC})"
+    assert good["IPv6 address"].message == "nobody else has 2001:db8::10"
+    taken = ModelNetwork(owners={"fe80::9": [GATEWAY_MAC], "2001:db8::10": [GATEWAY_MAC]})
+    assert f"2001:db8::10 is a duplicate address: in use already, on enp1s0, by {GATEWAY_MAC}" in refusal(taken, six)
+    own = ModelNetwork(owners={"fe80::9": [GATEWAY_MAC], "2001:db8::10": [TWO.mac]})
+    assert tried(own, six, TWO)["IPv6 address"].result is Result.PASS, "it is this machine's"
+    assert refusal(ModelNetwork(adverts=[ROUTER]), six).endswith(
+        f"the gateway fe80::9 does not answer on enp1s0; but a router is there: fe80::1 ({GATEWAY_MAC})"
+    )
+    two = tried(ModelNetwork(owners={"fe80::9": [GATEWAY_MAC, "02:00:00:00:00:02"]}), six)["IPv6 gateway"]
+    assert two.result is Result.WARN
+    none = management(address=NO_FOUR, address6={"method": "static", "address": "2001:db8::10/64"})
+    assert tried(ModelNetwork(), none)["IPv6 gateway"].result is Result.PASS
 
 
 class Impatient(LiveNetwork):
@@ -190,6 +246,11 @@ class Impatient(LiveNetwork):
         self, device: str, mac: str, address: IPv4Address, sender: IPv4Address | None, pauses: Sequence[float]
     ) -> tuple[str, ...]:
         return super().who_has(device, mac, address, sender, [0.5, 1])
+
+    def neighbours(
+        self, device: str, mac: str, address: IPv6Address, sender: IPv6Address | None, pauses: Sequence[float]
+    ) -> tuple[str, ...]:
+        return super().neighbours(device, mac, address, sender, [0.5, 1])
 
 
 @pytest.fixture
@@ -216,3 +277,34 @@ def test_on_a_real_network(far: Far, tmp_path: Path) -> None:
     assert results(address={**STATIC, "gateway": "192.0.2.9"}) == [*fixed, ("gateway", Result.FAIL)]
     taken = {"method": "static", "address": "192.0.2.1/24"}
     assert results(address=taken) == [("link", Result.PASS), ("address", Result.FAIL)]
+
+
+@needs_namespaces
+@needs_dnsmasq
+def test_ipv6_on_a_real_network(far: Far, tmp_path: Path) -> None:
+    """A router that advertises, DHCPv6, a fixed address, one that is taken, and a gateway that is not there."""
+    far.run("ip", "address", "add", "fd00:5e::1/64", "dev", "far-enp1s0", "nodad")
+    # Only who passes packets on advertises itself as a router.
+    far.run("sysctl", "-q", "-w", "net.ipv6.conf.all.forwarding=1")
+
+    def results(six: Any, **fields: Any) -> list[tuple[str, Result]]:  # noqa: ANN401 - whatever the model takes
+        wanted = management(address=NO_FOUR, address6=six, **fields)
+        checks = try_network(wanted, [mac_of("enp1s0")], [TWO], Impatient())
+        return [(check.name, check.result) for check in checks]
+
+    link, good = ("link", Result.PASS), [("IPv6 gateway", Result.PASS), ("DNS", Result.PASS)]
+    dns = ["fd00:5e::1"]
+    far.dnsmasq(tmp_path, "far-enp1s0", "--dhcp-range=fd00:5e::100,fd00:5e::1ff,slaac,64,1h", "--enable-ra")
+    routed = [link, ("IPv6 router", Result.PASS), ("IPv6 address", Result.PASS), *good]
+    assert results(SLAAC, dns=dns) == routed
+    assert results(DHCP6, dns=dns) == [link, ("DHCPv6", Result.PASS), *good]
+    fixed = {"method": "static", "address": "fd00:5e::10/64", "gateway": "fd00:5e::1"}
+    assert results(fixed, dns=dns) == [link, ("IPv6 address", Result.PASS), *good]
+    free = [link, ("IPv6 address", Result.PASS)]
+    assert results({**fixed, "gateway": "fd00:5e::9"}) == [*free, ("IPv6 gateway", Result.FAIL)]
+    taken = {"method": "static", "address": "fd00:5e::1/64"}
+    assert results(taken) == [link, ("IPv6 address", Result.FAIL)]
+
+
+def mac_of(name: str) -> NicFacts:
+    return NicFacts(name=name, mac=link_state(name).mac)

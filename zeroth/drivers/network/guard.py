@@ -10,7 +10,7 @@ import os
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from ipaddress import IPv4Interface, IPv6Interface
+from ipaddress import IPv4Address, IPv4Interface, IPv6Address, IPv6Interface
 from pathlib import Path
 from typing import Protocol
 
@@ -19,6 +19,7 @@ from pydantic import ValidationError
 from zeroth.drivers.network.links import raise_links
 from zeroth.drivers.network.model import (
     Action,
+    Address,
     ChangeSwitch,
     Link,
     Observed,
@@ -31,12 +32,20 @@ from zeroth.drivers.network.model import (
 from zeroth.drivers.network.planner import desired_state, management_link, plan
 from zeroth.drivers.network.select import choose_nics
 from zeroth.errors import ExitCode, UserError
-from zeroth.spec.model import ManagementNetwork, NoAddress, Static6Address, StaticAddress
+from zeroth.spec.model import DhcpAddress, ManagementNetwork, NoAddress, Static6Address, StaticAddress
 from zeroth.system.files import atomic_write
 
 __all__ = [
-    "NetworkDoor", "Outcome", "Wait", "address6_of", "describe", "reconcile", "wait_for_address", "wait_for_address6",
-]  # fmt: skip
+    "Addresses",
+    "NetworkDoor",
+    "Outcome",
+    "Wait",
+    "describe",
+    "missing6",
+    "reached_by",
+    "reconcile",
+    "wait_for_addresses",
+]
 
 
 class NetworkDoor(Protocol):
@@ -65,20 +74,37 @@ class Wait:
 
 
 @dataclass(frozen=True)
+class Addresses:
+    """The management addresses: of one family at least.
+
+    :ivar four: None where the host has no IPv4; ``six`` likewise, be it that none was asked for or that none came.
+    """
+
+    four: IPv4Interface | None = None
+    six: IPv6Interface | None = None
+
+    @property
+    def ips(self) -> tuple[IPv4Address | IPv6Address, ...]:
+        """Without their prefix lengths, the one to be told first before the other."""
+        return tuple(address.ip for address in (self.four, self.six) if address is not None)
+
+    def __str__(self) -> str:
+        return " and ".join(str(address) for address in (self.four, self.six) if address is not None)
+
+
+@dataclass(frozen=True)
 class Outcome:
     """The management network as it is now.
 
     :ivar nics: the card that carries it, or those of its bond, in the answer's order.
-    :ivar link: the link that has the address, and that address.
-    :ivar address6: its IPv6 address, where one is wanted and came in time.
+    :ivar link: the link that has the addresses.
     :ivar actions: what was done; empty when nothing had to be.
     """
 
     nics: tuple[Link, ...]
     link: Link
-    address: IPv4Interface
+    addresses: Addresses
     actions: tuple[Action, ...] = ()
-    address6: IPv6Interface | None = None
 
 
 def reconcile(
@@ -89,7 +115,7 @@ def reconcile(
     wait: Wait = Wait(),  # noqa: B008 - a frozen value
     say: Callable[[str], None] = lambda text: None,
 ) -> Outcome:
-    """Make the management network so, wait for its address, and go back to what was when none comes.
+    """Make the management network so, wait for its addresses, and go back to what was when the host has none.
 
     :param undo_file: where the state to go back to is kept while the change is on trial.
     :param say: is told what is done, for people.
@@ -102,21 +128,20 @@ def reconcile(
     saved = _saved(undo_file) or observed.ours()
     actions = plan(observed, wanted)
     if not actions and not undo_file.exists():
-        link, address = wait_for_address(machine, management, wait)
-        return Outcome(nics, link, address, address6=wait_for_address6(machine, management, wait))
+        return Outcome(nics, *wait_for_addresses(machine, management, wait))
     atomic_write(undo_file, to_json(saved), mode=0o600)
     try:
         for action in actions:
             say(describe(action))
             machine.apply(action)
-        link, address = wait_for_address(machine, management, wait)
+        link, addresses = wait_for_addresses(machine, management, wait)
     except BaseException as error:
         if isinstance(error, Exception):
             _go_back(machine, saved, undo_file, error, say)
         # Stopped from outside (killed, power cut): the saved state stays, and the next try goes on from here.
         raise
     undo_file.unlink()
-    return Outcome(nics, link, address, actions, wait_for_address6(machine, management, wait))
+    return Outcome(nics, link, addresses, actions)
 
 
 def describe(action: Action) -> str:
@@ -171,62 +196,69 @@ def _saved(undo_file: Path) -> State | None:
             return None
 
 
-def wait_for_address(machine: NetworkDoor, management: ManagementNetwork, wait: Wait) -> tuple[Link, IPv4Interface]:
-    """Wait until the management link has its address; returns both.
+def wait_for_addresses(machine: NetworkDoor, management: ManagementNetwork, wait: Wait) -> tuple[Link, Addresses]:
+    """Wait until the management link has an address of each family that is asked for.
 
-    :raises UserError: when it has none in time; the message says what was seen.
+    IPv6 beside IPv4 does not decide whether a change is taken back: the host is reached by IPv4 meanwhile, and a
+    router may come later. It is waited for as long, and then done without.
+
+    :raises UserError: when it is not :func:`reached_by` any in time; the message says what was seen.
     """
-    static = management.address if isinstance(management.address, StaticAddress) else None
-    seconds = wait.static if static else wait.dhcp
+    dynamic = not all(isinstance(it, _FIXED) for it in (management.address, management.address6))
+    seconds = wait.dhcp if dynamic else wait.static
     until = wait.clock() + seconds
     name = management_link(management)
     while True:
         link = next((link for link in machine.links() if link.name == name), None)
-        address = _address_of(link, static)
-        if link is not None and address is not None:
-            return link, address
-        if wait.clock() >= until:
+        addresses = reached_by(link, management) if link else None
+        late = wait.clock() >= until
+        if link and addresses and (late or addresses.six or isinstance(management.address6, NoAddress)):
+            return link, addresses
+        if late:
             raise _no_address(machine.observe(), management, seconds)
         wait.sleep(wait.interval)
 
 
-def wait_for_address6(machine: NetworkDoor, management: ManagementNetwork, wait: Wait) -> IPv6Interface | None:
-    """Wait for the IPv6 address of the management link, where one is wanted; None when none came in time.
+def reached_by(link: Link, management: ManagementNetwork) -> Addresses | None:
+    """What the link has of the addresses that are asked for, when networkd is done with it.
 
-    It does not decide whether a change is taken back: the host is reached by IPv4 meanwhile, and a router may come
-    later.
+    :returns: None without an IPv4 address where one is asked for, and without an IPv6 one where that alone is.
     """
-    if isinstance(management.address6, NoAddress):
+    four, six = _address_of(link, management), _address6_of(link, management)
+    # "configured" is networkd's word for: addresses and routes of the file are in the kernel, but of what comes from
+    # the network one address is enough for it. With a fixed address of IPv6 that is a duplicate, or DHCPv6 that
+    # nobody answers, it never gets there, whatever IPv4 has.
+    lacks_six = four and six is None and not isinstance(management.address6, NoAddress)
+    if link.setup != "configured" and not (lacks_six and link.setup == "configuring"):
         return None
-    name, until = management_link(management), wait.clock() + wait.dhcp
-    while True:
-        link = next((link for link in machine.links() if link.name == name), None)
-        address = address6_of(link, management) if link else None
-        if address is not None or wait.clock() >= until:
-            return address
-        wait.sleep(wait.interval)
+    needed = six if isinstance(management.address, NoAddress) else four
+    return Addresses(four, six) if needed else None
 
 
-def address6_of(link: Link, management: ManagementNetwork) -> IPv6Interface | None:
-    """The IPv6 address by which the host is reached, of those that the link has; None when it has not got it yet."""
-    addresses = [(IPv6Interface(entry.address), entry.dynamic) for entry in link.addresses6]
-    match management.address6:
+_FIXED = (NoAddress, StaticAddress, Static6Address)
+
+
+def _address_of(link: Link, management: ManagementNetwork) -> IPv4Interface | None:
+    addresses = [(IPv4Interface(entry.address), entry.dynamic) for entry in link.addresses]
+    match management.address:
         case NoAddress():
             return None
-        case Static6Address(address=wanted):
-            return next((address for address, _ in addresses if address.ip == wanted.ip), None)
+        case StaticAddress(address=wanted):
+            return wanted if any(address == wanted for address, _ in addresses) else None
         case _:
             return next((address for address, dynamic in addresses if dynamic), None)
 
 
-def _address_of(link: Link | None, static: StaticAddress | None) -> IPv4Interface | None:
-    # "configured" is networkd's word for: addresses and routes of the file are in the kernel.
-    if link is None or link.setup != "configured":
+def _address6_of(link: Link, management: ManagementNetwork) -> IPv6Interface | None:
+    if isinstance(management.address6, NoAddress):
         return None
-    addresses = [(IPv4Interface(entry.address), entry.dynamic) for entry in link.addresses]
-    if static:
-        return static.address if static.address in [address for address, _ in addresses] else None
-    return next((address for address, dynamic in addresses if dynamic), None)
+    usable = [entry for entry in link.addresses6 if not (entry.tentative or entry.duplicate)]
+    if isinstance(management.address6, Static6Address):
+        wanted = management.address6.address
+        return wanted if any(IPv6Interface(entry.address) == wanted for entry in usable) else None
+    # A router may give an address for ever, which then looks like a fixed one.
+    found = sorted(usable, key=lambda entry: not entry.dynamic)
+    return IPv6Interface(found[0].address) if found else None
 
 
 def _no_address(observed: Observed, management: ManagementNetwork, seconds: float) -> UserError:
@@ -245,19 +277,48 @@ def _no_address(observed: Observed, management: ManagementNetwork, seconds: floa
         ]
         if port.bond and port.bond.lacp:
             seen.append(f"{port.name} speaks LACP with the switch: ovs-appctl lacp/show {port.name}")
+    missing = "management address"
     if link is None:
         seen.append(f"{name} does not exist")
     else:
         seen.append(f"systemd-networkd calls {name} {link.setup or 'not managed'}")
-        if not isinstance(management.address, StaticAddress):
+        four = _address_of(link, management) is None and not isinstance(management.address, NoAddress)
+        if four and isinstance(management.address, DhcpAddress):
             seen.append("no DHCP server answered")
+        if not four and not isinstance(management.address6, NoAddress):
+            missing = "management address of IPv6"
+        seen += missing6(link, management)
     tag = f", VLAN {management.vlan}" if management.vlan else ""
     return UserError(
-        f"no management address on {name}{tag} after {seconds:g} s: {'; '.join(seen)}",
-        "Check the cable, the switch port's VLAN and the DHCP server, or give a fixed address; "
-        f"details: networkctl status {name}",
+        f"no {missing} on {name}{tag} after {seconds:g} s: {'; '.join(seen)}",
+        "Check the cable, the switch port's VLAN and who gives addresses there (a DHCP server, a router), or give a "
+        f"fixed address; details: networkctl status {name}",
         code=ExitCode.MACHINE,
     )
+
+
+def missing6(link: Link, management: ManagementNetwork) -> list[str]:
+    """Why the link has not the IPv6 address that is asked for; empty when it has."""
+    if isinstance(management.address6, NoAddress) or _address6_of(link, management):
+        return []
+    states = [_state(entry) for entry in link.addresses6]
+    known = f" (it has {', '.join(states)})" if states else ""
+    match management.address6.method:
+        case "slaac":
+            why = (
+                f"the router {link.gateway6} advertises no prefix" if link.gateway6 else "no router advertised itself"
+            )
+            return [f"{why}, or none with which an address can be made{known}"]
+        case "dhcp":
+            return [f"no DHCPv6 server gave an address{known}"]
+        case _:
+            return [f"the IPv6 address is not in use{known}"]
+
+
+def _state(address: Address) -> str:
+    if address.duplicate:
+        return f"{address.address}: a duplicate address, somebody else has it"
+    return f"{address.address}{', not yet known to be free' if address.tentative else ''}"
 
 
 def _go_back(

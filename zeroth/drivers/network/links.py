@@ -62,30 +62,33 @@ def _link(folder: Path, shown: dict[str, Any], managed: Mapping[str, Any]) -> Li
         bus=_bus(device),
         mtu=int(shown.get("mtu", 1500)),
         speed=speed if speed is not None and speed > 0 else None,
-        addresses=tuple(
-            Address(f"{entry['local']}/{entry['prefixlen']}", bool(entry.get("dynamic")))
-            for entry in shown.get("addr_info", [])
-            if entry.get("family") == "inet" and entry.get("scope") == "global"
-        ),
-        addresses6=tuple(
-            Address(f"{entry['local']}/{entry['prefixlen']}", bool(entry.get("dynamic")))
-            for entry in shown.get("addr_info", [])
-            if _usable6(entry)
-        ),
+        addresses=_addresses(shown, "inet"),
         network_file=managed.get("NetworkFile", ""),
         setup=managed.get("AdministrativeState", ""),
         gateway=networkd_gateway(managed),
-        gateway6=networkd_gateway(managed, socket.AF_INET6),
         dns=networkd_servers(managed, "DNS"),
         ntp=networkd_servers(managed, "NTP"),
+        addresses6=_addresses(shown, "inet6"),
+        gateway6=networkd_gateway(managed, socket.AF_INET6),
     )
 
 
-def _usable6(entry: Mapping[str, Any]) -> bool:
-    # Site-local addresses (fec0::/10) have a scope of their own. Temporary ones are for going out only (RFC 8981).
-    if entry.get("family") != "inet6" or entry.get("scope") not in ("global", "site"):
-        return False
-    return not any(entry.get(state) for state in ("tentative", "dadfailed", "deprecated", "temporary"))
+def _addresses(shown: Mapping[str, Any], family: str) -> tuple[Address, ...]:
+    """What ``ip`` showed; without those by which a host is not reached for long: temporary (RFC 8981), deprecated."""
+    return tuple(
+        Address(
+            f"{entry['local']}/{entry['prefixlen']}",
+            bool(entry.get("dynamic")),
+            # One that is somebody else's stays tentative as well.
+            bool(entry.get("tentative")) and not entry.get("dadfailed"),
+            bool(entry.get("dadfailed")),
+        )
+        for entry in shown.get("addr_info", [])
+        # "site" is what the kernel calls fec0::/10.
+        if entry.get("family") == family
+        and entry.get("scope") in ("global", "site")
+        and not (entry.get("temporary") or entry.get("deprecated"))
+    )
 
 
 def _permanent(folder: Path, shown: dict[str, Any], mac: str) -> str:

@@ -54,11 +54,15 @@ class Address:
     """An address of a link.
 
     :ivar address: with prefix length, ``192.0.2.10/24``.
-    :ivar dynamic: it came by DHCP or from a router, and is lost when nobody renews it.
+    :ivar dynamic: it came by DHCP, or from a router's advertisement, for a limited time.
+    :ivar tentative: of IPv6: whether somebody else has it is still being asked, and it is not used meanwhile.
+    :ivar duplicate: of IPv6: somebody else has it, and it is not used.
     """
 
     address: str
     dynamic: bool = False
+    tentative: bool = False
+    duplicate: bool = False
 
 
 @dataclass(frozen=True)
@@ -72,10 +76,10 @@ class Link:
     :ivar driver: the kernel driver's name.
     :ivar bus: where the device sits, as in ``0000:00:03.0``.
     :ivar speed: Mbit/s, None when not known.
-    :ivar addresses: IPv4; ``addresses6`` IPv6, those that may be used now and are not link-local.
     :ivar network_file: the .network file that systemd-networkd uses for it, empty for none.
     :ivar setup: networkd's word for how far it is: ``configured``, ``configuring``, ``failed``, ``unmanaged``...
-    :ivar gateway: of the IPv4 default route through it; empty for none. ``gateway6`` likewise.
+    :ivar addresses: of IPv4; ``addresses6`` those of IPv6 but the link-local ones.
+    :ivar gateway: of the default route of IPv4 through it; empty for none. ``gateway6`` likewise.
     :ivar dns: name servers that networkd has for it, from its file or by DHCP; ``ntp`` likewise.
     """
 

@@ -9,8 +9,17 @@ from ipaddress import ip_address
 from pathlib import Path
 from typing import Any
 
+from zeroth.drivers.network.frames6 import IAID
 from zeroth.drivers.network.model import Link
-from zeroth.spec.model import Dhcp6Address, ManagementNetwork, SlaacAddress, Static6Address, StaticAddress
+from zeroth.spec.model import (
+    Dhcp6Address,
+    DhcpAddress,
+    ManagementNetwork,
+    NoAddress,
+    SlaacAddress,
+    Static6Address,
+    StaticAddress,
+)
 from zeroth.system.run import CommandFailed, run
 
 __all__ = [
@@ -79,25 +88,23 @@ def networkd_links() -> Mapping[str, Mapping[str, Any]]:
 
 
 def networkd_servers(link: Mapping[str, Any], kind: str) -> tuple[str, ...]:
-    """The addresses (and names) of servers that networkd has for a link.
+    """The addresses (and names) of servers that networkd has for a link; without link-local ones.
 
     :param kind: ``DNS`` or ``NTP``.
     """
     found = []
     for entry in link.get(kind, ()):
-        address = _address(entry.get("Address"))
-        # A link-local one is of use with its zone only, which is this machine's own word.
-        if address and ip_address(address).is_link_local:
-            address = ""
-        if server := entry.get("Server") or address:
+        server = entry.get("Server") or _address(entry.get("Address"))
+        # A link-local address means nothing without its link, which neither resolv.conf's readers nor clients know.
+        if server and not server.startswith("fe80:"):
             found.append(server)
     return tuple(dict.fromkeys(found))
 
 
-def networkd_gateway(link: Mapping[str, Any], family: socket.AddressFamily = socket.AF_INET) -> str:
-    """The gateway of the default route of a family that networkd set on a link; empty for none."""
+def networkd_gateway(link: Mapping[str, Any], family: int = socket.AF_INET) -> str:
+    """The gateway of the default route that networkd set on a link; empty for none."""
     for route in link.get("Routes", ()):
-        if route.get("Family") == family and route.get("DestinationPrefixLength") == 0:
+        if route.get("Family") == family and route.get("DestinationPrefixLength") == 0 and route.get("Gateway"):
             return _address(route.get("Gateway"))
     return ""
 
@@ -116,34 +123,60 @@ def _match_card(nic: Link) -> str:
 
 
 def _addressing(management: ManagementNetwork) -> str:
-    address, address6 = management.address, management.address6
-    routers = isinstance(address6, SlaacAddress | Dhcp6Address)
-    lines = ["[Network]", "LinkLocalAddressing=ipv6", f"IPv6AcceptRA={'yes' if routers else 'no'}"]
-    if isinstance(address, StaticAddress):
-        lines += ["DHCP=no", f"Address={address.address}"]
+    four, six = management.address, management.address6
+    without = isinstance(six, NoAddress)
+    # The kernel hears no advertisements: networkd does, where it is told to. Without IPv6 the link has no address of
+    # it at all, whatever a router says.
+    listens = isinstance(six, SlaacAddress | Dhcp6Address)
+    by_dhcp = (isinstance(four, DhcpAddress), isinstance(six, Dhcp6Address))
+    dhcp = {(True, True): "yes", (True, False): "ipv4", (False, True): "ipv6", (False, False): "no"}[by_dhcp]
+    lines = [
+        "[Network]",
+        f"LinkLocalAddressing={'no' if without else 'ipv6'}",
+        f"IPv6AcceptRA={'yes' if listens else 'no'}",
+        f"DHCP={dhcp}",
+    ]
+    fixed = [address for address in (four, six) if isinstance(address, StaticAddress | Static6Address)]
+    for address in fixed:
+        lines.append(f"Address={address.address}")
         if address.gateway:
             lines.append(f"Gateway={address.gateway}")
+    if fixed:
         # A fixed address stands whether or not there is a link: the console and local services count on it.
         lines.append("ConfigureWithoutCarrier=yes")
-    else:
-        lines.append("DHCP=ipv4")
-    if isinstance(address6, Static6Address):
-        lines.append(f"Address={address6.address}")
-        if address6.gateway:
-            lines.append(f"Gateway={address6.gateway}")
     lines += [f"DNS={server}" for server in management.dns]
     if management.search:
         lines.append(f"Domains={' '.join(management.search)}")
-    # Name servers that the answer gives go before those that others name.
+    # Name servers that the answer gives go before those that the network names.
     own_dns = f"UseDNS={'no' if management.dns else 'yes'}"
-    if not isinstance(address, StaticAddress):
+    if isinstance(four, DhcpAddress):
         # The client identifier is the MAC address, which is pinned: the lease stays the same from install to install,
         # and reservations by MAC address work.
         lines += ["", "[DHCPv4]", "ClientIdentifier=mac", "UseHostname=no", own_dns]
-    if routers:
-        lines += ["", "[IPv6AcceptRA]", own_dns]
-        if isinstance(address6, Dhcp6Address):
-            # Asked for whatever routers say, and the one address by which the host is known.
-            lines += ["DHCPv6Client=always", "UseAutonomousPrefix=no"]
-        lines += ["", "[DHCPv6]", "UseHostname=no", own_dns]
+    if listens:
+        lines += _advertised(own_dns, dhcp=isinstance(six, Dhcp6Address))
     return "\n".join(lines) + "\n"
+
+
+def _advertised(own_dns: str, *, dhcp: bool) -> list[str]:
+    """What is taken of routers and DHCPv6: the address comes from the one that was asked for, and not from both."""
+    return [
+        "",
+        "[IPv6AcceptRA]",
+        own_dns,
+        f"UseAutonomousPrefix={'no' if dhcp else 'yes'}",
+        # Made from the MAC address, which is pinned: the installer can say before what it will be.
+        "Token=eui64",
+        # With advertised addresses the router says whether DHCPv6 has name servers besides.
+        f"DHCPv6Client={'always' if dhcp else 'yes'}",
+        "",
+        "[DHCPv6]",
+        own_dns,
+        "UseHostname=no",
+        f"UseAddress={'yes' if dhcp else 'no'}",
+        "UseDelegatedPrefix=no",
+        # The client is named by its MAC address, as with IPv4 and as in the installer's trial (frames6).
+        "DUIDType=link-layer",
+        f"IAID={IAID}",
+        *(["WithoutRA=solicit"] if dhcp else []),
+    ]

@@ -12,7 +12,7 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
-from ipaddress import IPv4Address, IPv4Interface
+from ipaddress import IPv4Address, IPv4Interface, IPv6Address, IPv6Interface
 from pathlib import Path
 from typing import Any
 
@@ -20,13 +20,15 @@ import dns.exception
 import dns.message
 import dns.query
 
+from zeroth.drivers.network.frames6 import eui64
 from zeroth.drivers.network.networkd import networkd_links
 from zeroth.spec.model import BondMode, BondSpec
 from zeroth.system.files import atomic_write
 from zeroth.system.run import run
 
 __all__ = [
-    "BondState", "LinkState", "Uplink", "addresses_kept", "bond_state", "link_state", "resolvers", "trial_device",
+    "BondState", "LinkState", "Uplink", "Way", "addresses_kept", "bond_state", "link_local", "link_state", "resolvers",
+    "trial_device",
 ]  # fmt: skip
 
 _BOND, _VLAN = "zeroth-bond", "zeroth-vlan"
@@ -117,6 +119,23 @@ def link_state(name: str, patience: float = 10.0) -> LinkState:
         time.sleep(0.25)
 
 
+def link_local(name: str, mac: str, patience: float = 5.0) -> IPv6Address:
+    """The link-local address of a device, once the kernel knows it to be its own alone.
+
+    :param mac: the address that is made from it is taken where the kernel has none: routers answer to that too.
+    :param patience: seconds; asking whether somebody else has it takes one or two.
+    """
+    end = time.monotonic() + patience
+    while True:
+        entries = [entry for entry in _addresses6(name) if entry.get("scope") == "link"]
+        for entry in entries:
+            if not entry.get("tentative"):
+                return IPv6Address(entry["local"])
+        if time.monotonic() >= end:
+            return eui64(mac)
+        time.sleep(0.2)
+
+
 def bond_state(nics: Sequence[str], patience: float = 20.0) -> BondState:
     """How LACP stands on the trial's bond, when all its cards work together or the time is over.
 
@@ -145,20 +164,32 @@ def bond_in(bond: Mapping[str, Any], members: Mapping[str, Mapping[str, Any]]) -
     return BondState(partner, active, tuple(name for name in members if name not in active))
 
 
+@dataclass(frozen=True)
+class Way:
+    """By what a host reaches others in one family.
+
+    :ivar gateway: None when only the address's own network is reached.
+    """
+
+    address: IPv4Interface | IPv6Interface
+    gateway: IPv4Address | IPv6Address | None = None
+
+
 def resolvers(
-    device: str, address: IPv4Interface, gateway: IPv4Address | None, servers: Sequence[IPv4Address]
-) -> tuple[IPv4Address, ...]:
+    device: str, way: Way, servers: Sequence[IPv4Address | IPv6Address]
+) -> tuple[IPv4Address | IPv6Address, ...]:
     """Those of the name servers that answer on this device, whatever they say.
 
-    :param address: put on the device for the time of the questions. Only what comes from it goes by this network;
-        everything else goes the way it went.
+    :param way: its address is put on the device for the time of the questions. Only what comes from it goes by this
+        network; everything else goes the way it went.
+    :param servers: of the same family.
     :raises UserError: the kernel refuses the address.
     """
-    with _addressed(device, address, gateway):
-        return tuple(server for server in servers if _answers(server, address.ip))
+    with _addressed(device, way):
+        return tuple(server for server in servers if _answers(server, way.address.ip))
 
 
-def _answers(server: IPv4Address, source: IPv4Address) -> bool:
+def _answers(server: IPv4Address | IPv6Address, source: IPv4Address | IPv6Address) -> bool:
     question = dns.message.make_query(".", "NS")
     for _ in range(2):
         try:
@@ -170,20 +201,33 @@ def _answers(server: IPv4Address, source: IPv4Address) -> bool:
 
 
 @contextmanager
-def _addressed(device: str, address: IPv4Interface, gateway: IPv4Address | None) -> Iterator[None]:
+def _addressed(device: str, way: Way) -> Iterator[None]:
+    address = way.address
+    six = isinstance(address, IPv6Interface)
+    family = ("-6",) if six else ()
+    # An address of IPv6 is on a device once: the installer itself may have made the same one from the same router.
+    there = six and any(IPv6Address(entry["local"]) == address.ip for entry in _addresses6(device))
     with ExitStack() as undo:
-        # /32 makes no route to the net in the main table, where the net may lie on another device.
-        own = f"{address.ip}/32"
-        _ip("address", "add", own, "dev", device)
-        undo.callback(_ip_try, "address", "del", own, "dev", device)
-        undo.callback(_ip_try, "route", "flush", "table", _TABLE)
-        _ip("route", "replace", str(address.network), "dev", device, "table", _TABLE)
-        if gateway:
-            _ip("route", "replace", "default", "via", str(gateway), "dev", device, "onlink", "table", _TABLE)
+        if not there:
+            # /32 makes no route to the net in the main table, where the net may lie on another device.
+            own = f"{address.ip}/{address.max_prefixlen}"
+            # That nobody else has it was asked before.
+            _ip(*family, "address", "add", own, "dev", device, *(["nodad"] if six else []))
+            undo.callback(_ip_try, *family, "address", "del", own, "dev", device)
+        undo.callback(_ip_try, *family, "route", "flush", "table", _TABLE)
+        _ip(*family, "route", "replace", str(address.network), "dev", device, "table", _TABLE)
+        if way.gateway:
+            to = ("default", "via", str(way.gateway), "dev", device, "onlink", "table", _TABLE)
+            _ip(*family, "route", "replace", *to)
         rule = ("from", str(address.ip), "lookup", _TABLE, "priority", _PRIORITY)
-        _ip("rule", "add", *rule)
-        undo.callback(_ip_try, "rule", "del", *rule)
+        _ip(*family, "rule", "add", *rule)
+        undo.callback(_ip_try, *family, "rule", "del", *rule)
         yield
+
+
+def _addresses6(device: str) -> list[dict[str, Any]]:
+    shown = json.loads(_ip("-6", "-j", "address", "show", "dev", device) or "[]")
+    return [entry for link in shown for entry in link.get("addr_info", ()) if entry.get("family") == "inet6"]
 
 
 @contextmanager
