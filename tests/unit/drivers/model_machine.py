@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
+from ipaddress import IPv4Address, IPv4Interface, IPv6Address, IPv6Interface
 
+from zeroth.drivers.network.guard import Wait
 from zeroth.drivers.network.model import (
     Action,
     AddBridge,
@@ -23,6 +25,26 @@ from zeroth.drivers.network.model import (
     SwitchChange,
     WriteFile,
 )
+from zeroth.spec.model import Static6Address, StaticAddress
+
+ETH0 = Link(
+    "eth0", "52:54:00:00:00:01", "52:54:00:00:00:01", up=True, carrier=True, physical=True, driver="virtio_net"
+)
+STATIC = StaticAddress(address=IPv4Interface("192.0.2.10/24"), gateway=IPv4Address("192.0.2.1"))
+STATIC6 = Static6Address(address=IPv6Interface("2001:db8::10/64"), gateway=IPv6Address("fe80::1"))
+
+
+class Clock:
+    """Time passes only by sleeping."""
+
+    def __init__(self) -> None:
+        self.now = 0.0
+
+    def wait(self) -> Wait:
+        return Wait(sleep=self.sleep, clock=lambda: self.now, raise_links=lambda names: None)
+
+    def sleep(self, seconds: float) -> None:
+        self.now += max(seconds, 1.0)
 
 
 class PowerCut(BaseException):

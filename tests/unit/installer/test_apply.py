@@ -18,7 +18,7 @@ from installer.plan import Action, ActionKind, AlreadyApplied, InstallPlan, Outc
 from installer.planner import PlanRequest, plan_installation
 from tests.unit.installer.loopdisk import LoopDisk, loop_disk
 from tests.unit.installer.machines import DIGEST, MACHINE, machine, spec
-from tests.unit.installer.medium import write_medium
+from tests.unit.installer.medium import install_medium
 from zeroth.deploy.bootenv import BootState, read_boot_state
 from zeroth.deploy.esp import Esp
 from zeroth.deploy.journal import read_journal
@@ -41,11 +41,7 @@ class Fault(Exception):
 
 @pytest.fixture(scope="session")
 def medium(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    sizes = {"root.squashfs": 9 * MIB + 4096, "xen.gz": MIB, "vmlinuz": 999_999, "initrd.img": 77}
-    folder = tmp_path_factory.mktemp("medium")
-    write_medium(folder, {name: os.urandom(size) for name, size in sizes.items()}, "0.1.0")
-    (folder / "zeroth" / "grubx64.efi").write_bytes(os.urandom(100_000))
-    return folder
+    return install_medium(tmp_path_factory.mktemp("medium"), 9 * MIB + 4096)
 
 
 @pytest.fixture

@@ -29,7 +29,7 @@ from installer.replace import Replacement, plan_replacement
 from tests.unit.installer import mdadm
 from tests.unit.installer.loopdisk import LoopDisk, loop_disk
 from tests.unit.installer.machines import DIGEST, MACHINE, machine, spec
-from tests.unit.installer.medium import write_medium
+from tests.unit.installer.medium import install_medium
 from zeroth.deploy.arrays import assembled, opened_part
 from zeroth.deploy.bootenv import BootState, read_boot_state
 from zeroth.deploy.esp import Esp
@@ -59,11 +59,7 @@ class Fault(Exception):
 
 @pytest.fixture(scope="session")
 def image(tmp_path_factory: pytest.TempPathFactory) -> InstallImage:
-    sizes = {"root.squashfs": 5 * MIB + 4096, "xen.gz": MIB, "vmlinuz": 999_999, "initrd.img": 77}
-    folder = tmp_path_factory.mktemp("medium")
-    write_medium(folder, {name: os.urandom(size) for name, size in sizes.items()}, "0.1.0")
-    (folder / "zeroth" / "grubx64.efi").write_bytes(os.urandom(100_000))
-    return read_image(folder, Path("/nonexistent"))
+    return read_image(install_medium(tmp_path_factory.mktemp("medium"), 5 * MIB + 4096), Path("/nonexistent"))
 
 
 @pytest.fixture

@@ -25,7 +25,7 @@ from installer.show import outcome_text
 from tests.unit.installer.loopdisk import LoopDisk, loop_disk
 from tests.unit.installer.lvm import GROUP_UUID, stand_in, write_label
 from tests.unit.installer.machines import DIGEST, machine, spec
-from tests.unit.installer.medium import write_medium
+from tests.unit.installer.medium import install_medium
 from zeroth.deploy.layout import InstallId, Part, make_layout
 from zeroth.deploy.localsr import LocalSrRecord, read_record
 from zeroth.deploy.marker import clear_marker
@@ -52,11 +52,7 @@ class Fault(Exception):
 
 @pytest.fixture(scope="module")
 def image(tmp_path_factory: pytest.TempPathFactory) -> InstallImage:
-    sizes = {"root.squashfs": 3 * MIB + 4096, "xen.gz": MIB, "vmlinuz": 999_999, "initrd.img": 77}
-    folder = tmp_path_factory.mktemp("medium")
-    write_medium(folder, {name: os.urandom(size) for name, size in sizes.items()}, "0.1.0")
-    (folder / "zeroth" / "grubx64.efi").write_bytes(os.urandom(100_000))
-    return read_image(folder, Path("/nonexistent"))
+    return read_image(install_medium(tmp_path_factory.mktemp("medium"), 3 * MIB + 4096), Path("/nonexistent"))
 
 
 @pytest.fixture
