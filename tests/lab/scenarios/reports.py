@@ -56,7 +56,7 @@ def reports(stage: Stage) -> None:
     credentials = authority.certificate("server", SERVER)
     medium = embedded(stage.folder / "site.iso", "--ca", stage.folder / "ca.pem")
     target = new_target(stage, Firmware.BIOS)
-    with receiver(credentials) as told, syslog_tcp(credentials) as log:
+    with receiver(credentials) as told, syslog_tcp(credentials, idle=INSTALL_SECONDS) as log:
         # The first one is refused, and comes again.
         told.answers = [503]
         files = answer(hooks=_hooks(), notify=_notify(), **_more_secrets())
@@ -172,6 +172,7 @@ def _check_webhook(told: Receiver) -> None:
 
 def _check_syslog(log: SyslogServer) -> None:
     messages = [message.decode() for message in log.messages]
+    expect(messages, f"syslog was told nothing, over {log.connections} connections")
     expect(all(f" {HOSTNAME} zeroth-installer " in message for message in messages[1:]), f"syslog: {messages[:3]}")
     expect(any("the watch began" in message for message in messages), "syslog misses what a hook printed")
     expect(any(message.startswith("<29>1 ") for message in messages), "no message is a notice")

@@ -132,9 +132,12 @@ def syslog_udp() -> Iterator[SyslogServer]:
 
 @contextmanager
 def syslog_tcp(
-    credentials: Credentials | None = None, port: int = 0, hang_up_after: int = 0
+    credentials: Credentials | None = None, port: int = 0, hang_up_after: int = 0, idle: float = 5
 ) -> Iterator[SyslogServer]:
-    """:param hang_up_after: bytes of the first connection after which it is closed."""
+    """
+    :param hang_up_after: bytes of the first connection after which it is closed.
+    :param idle: seconds of silence after which a connection is closed; what is on its way then is lost.
+    """
     with socket.create_server(("127.0.0.1", port)) as listening:
         listening.settimeout(0.05)
         state = SyslogServer(listening.getsockname()[1])
@@ -144,7 +147,7 @@ def syslog_tcp(
             if credentials:
                 context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
                 context.load_cert_chain(credentials.path)
-                connection.settimeout(5)
+                connection.settimeout(idle)
                 try:
                     connection = context.wrap_socket(connection, server_side=True)
                 except OSError:
@@ -152,7 +155,7 @@ def syslog_tcp(
                     return
             state.connections += 1
             with connection:
-                connection.settimeout(5)
+                connection.settimeout(idle)
                 taken = 0
                 while piece := connection.recv(4096):
                     state.data += piece
