@@ -45,7 +45,7 @@ mmdebstrap --mode=root --variant=apt --skip=check/empty --include=@PACKAGES@ \\
   --setup-hook='mkdir -p "$1/repo"; mount --bind /repo "$1/repo"' \\
   --customize-hook='umount "$1/repo"; rmdir "$1/repo"' \\
   @SUITE@ /target 'deb [trusted=yes] file:/repo ./' >/tmp/mmdebstrap.log 2>&1 \\
-  || { tail -3 /tmp/mmdebstrap.log | sed 's/^/E: /'; exit 1; }
+  || { tail -20 /tmp/mmdebstrap.log | sed 's/^/E: /'; exit 1; }
 step 'boot loader'
 for name in dev proc sys; do mount --rbind /$name /target/$name; done
 echo "/dev/disk/by-uuid/$(blkid -s UUID -o value ${disk}2) / ext4 errors=remount-ro 0 1" > /target/etc/fstab
@@ -88,6 +88,8 @@ def _volume(folder: Path, cache: Path, packages: tuple[str, ...]) -> Path:
         shutil.copy2(path, tree / "repo")
     with (tree / "repo" / "Packages").open("w") as listed:
         listed.write(run(["chroot", tree, "sh", "-c", "cd /repo && apt-ftparchive packages ."]).stdout)
+    # mmdebstrap takes the essential packages of the suite it is asked for, and knows that by this file.
+    (tree / "repo" / "Release").write_text(f"Suite: {SUITE}\nCodename: {SUITE}\n")
     text = _INSTALL.replace("@PACKAGES@", ",".join(packages)).replace("@SUITE@", SUITE)
     (tree / "install.sh").write_text(text)
     volume = disks.blank(folder / "debian.img", DISK_SIZE)

@@ -86,6 +86,9 @@ class SyslogSender:
 
     def _secured(self, plain: socket.socket) -> socket.socket:
         context = ssl.create_default_context()
+        # Python 3.13 and later also want extensions that many sites' own authorities never wrote (RFC 5280, 4.2.1.1);
+        # the servers of webhooks and answers are not asked for them either.
+        context.verify_flags &= ~ssl.VERIFY_X509_STRICT
         if self._authorities:
             try:
                 context.load_verify_locations(cadata=self._authorities)

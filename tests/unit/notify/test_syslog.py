@@ -100,6 +100,22 @@ def _hung_up(sender: SyslogSender) -> bool:
     return bool(select.select([sender._socket], [], [], 0)[0])
 
 
+def test_an_authority_without_key_identifiers_is_enough(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    begin = ssl.create_default_context
+
+    def strict() -> ssl.SSLContext:
+        """What Python gives since 3.13."""
+        context = begin()
+        context.verify_flags |= ssl.VERIFY_X509_STRICT
+        return context
+
+    monkeypatch.setattr(ssl, "create_default_context", strict)
+    authority = Authority(tmp_path)
+    with syslog_tcp(authority.certificate("log")) as server:
+        SyslogSender(_target(server.port, SyslogProtocol.TLS), authority.pem)(_message("one"))
+        assert wait_for(lambda: len(server.messages) == 1)
+
+
 def test_tls(tmp_path: Path) -> None:
     authority = Authority(tmp_path)
     with syslog_tcp(authority.certificate("log")) as server:
