@@ -19,6 +19,7 @@ from zeroth.deploy.goback import check_way_back, go_back
 from zeroth.deploy.prepare import prepare_slot
 from zeroth.deploy.scrub import scrub as scrub_device
 from zeroth.deploy.slotstate import SLOTS, Slot, SlotState
+from zeroth.deploy.upgrade_cli import alone, as_root
 from zeroth.errors import ExitCode, UserError
 from zeroth.progress import Stream
 from zeroth.sinks import sink_for
@@ -147,17 +148,20 @@ def back(*, yes: bool, plan_only: bool, reboot: bool, as_json: bool) -> None:
     """
     if not (yes or plan_only) and (as_json or not sys.stdin.isatty()):
         raise UserError("nobody can be asked here", "Say --yes to go back, or --plan to see what would be lost.")
-    here, state = booted(), SlotState()
-    way = check_way_back(state, here.esp())
-    if as_json:
-        click.echo(json.dumps({"outcome": "plan" if plan_only else "back", **asdict(way)}, indent=1))
-    else:
-        click.echo(f"Back to slot {way.slot}: {way.title}.")
-        for phrase in way.lost or ("nothing was made or changed since",):
-            click.echo(f"  {phrase}")
-    if plan_only or not (yes or click.confirm(f"Start slot {way.slot} from now on?")):
-        return
-    go_back(state, here.esp(), way)
+    as_root()
+    # Not while an upgrade is written: the slot that was looked at would be another one by the time of the answer.
+    with alone():
+        here, state = booted(), SlotState()
+        way = check_way_back(state, here.esp())
+        if as_json:
+            click.echo(json.dumps({"outcome": "plan" if plan_only else "back", **asdict(way)}, indent=1))
+        else:
+            click.echo(f"Back to slot {way.slot}: {way.title}.")
+            for phrase in way.lost or ("nothing was made or changed since",):
+                click.echo(f"  {phrase}")
+        if plan_only or not (yes or click.confirm(f"Start slot {way.slot} from now on?")):
+            return
+        go_back(state, here.esp(), way)
     if reboot:
         run(["systemctl", "reboot"])
     elif not as_json and here.slot != way.slot:

@@ -29,7 +29,7 @@ from zeroth.sinks import log_file, sink_for
 from zeroth.system.console import on_consoles
 from zeroth.system.run import run
 
-__all__ = ["alone", "apply", "cancel", "status"]
+__all__ = ["alone", "apply", "as_root", "cancel", "status"]
 
 _LOCK = Path("/run/zeroth/upgrade.lock")
 _LOG = Path("/var/log/zeroth/upgrade.log")
@@ -58,7 +58,7 @@ def apply(
       zeroth upgrade apply zeroth-1.2.0.zup --plan --json
       curl --silent https://example.com/zeroth.zup | zeroth upgrade apply - --yes --reboot
     """  # fmt: skip
-    _as_root()
+    as_root()
     if not (yes or plan_only) and (as_json or file == "-" or not sys.stdin.isatty()):
         raise UserError("nobody can be asked here", "Say --yes to apply it, or --plan to see what would be done.")
     state = SlotState()
@@ -93,7 +93,7 @@ def cancel() -> None:
     Example:
       zeroth upgrade cancel
     """  # fmt: skip
-    _as_root()
+    as_root()
     with alone():
         host = read_host(SlotState())
         if host.trial:
@@ -104,7 +104,8 @@ def cancel() -> None:
         if not host.boot.trial:
             click.echo("No upgrade waits.")
             return
-        write_boot_state(Esp(host.esp), BootState(committed=host.boot.committed))
+        # Of a mirror every disk: the firmware may start any of them.
+        write_boot_state(Esp(host.esp, *host.other_esps), BootState(committed=host.boot.committed))
     click.echo(f"Slot {host.boot.trial} is not tried; slot {host.boot.committed} is started by default.")
 
 
@@ -135,9 +136,13 @@ def status(*, as_json: bool, alert: bool) -> None:
         click.echo(line)
 
 
-def _as_root() -> None:
+def as_root() -> None:
+    """Refuse to anybody else.
+
+    :raises UserError: for who is not root.
+    """
     if os.geteuid() != 0:
-        raise UserError("upgrades are root's", "Run it as root.", code=ExitCode.MACHINE)
+        raise UserError("slots and upgrades are root's", "Run it as root.", code=ExitCode.MACHINE)
 
 
 @contextmanager

@@ -10,7 +10,7 @@ from click.testing import CliRunner, Result
 
 from tests.unit.deploy.test_goback import host as _host
 from tests.unit.deploy.upgrading import FileHost
-from zeroth.deploy import slot_cli
+from zeroth.deploy import slot_cli, upgrade_cli
 from zeroth.deploy.booted import Booted
 from zeroth.deploy.bootenv import BootState
 from zeroth.deploy.esp import Esp
@@ -20,6 +20,11 @@ from zeroth.errors import UserError
 host = _host
 
 
+@pytest.fixture(autouse=True)
+def _lock(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(upgrade_cli, "_LOCK", tmp_path / "run" / "lock")
+
+
 def _slot(monkeypatch: pytest.MonkeyPatch, made: FileHost, *words: str) -> Result:
     class Here(Booted):
         def esp(self, *_: object, **__: object) -> Esp:
@@ -27,6 +32,7 @@ def _slot(monkeypatch: pytest.MonkeyPatch, made: FileHost, *words: str) -> Resul
 
     monkeypatch.setattr(slot_cli, "booted", lambda: Here("b", "", "", trial=False))
     monkeypatch.setattr(slot_cli, "SlotState", lambda: made.state)
+    monkeypatch.setattr(slot_cli, "as_root", lambda: None)
     return CliRunner().invoke(slot_cli.slot, list(words), catch_exceptions=False)
 
 
@@ -41,6 +47,12 @@ def test_back(host: FileHost, monkeypatch: pytest.MonkeyPatch) -> None:
     assert "systemctl reboot" in _slot(monkeypatch, host, "back", "--yes").stdout
     assert host.boot == BootState("a")
     assert json.loads(_slot(monkeypatch, host, "status", "--json").stdout)["committed"] == "a"
+
+
+def test_no_way_back_while_an_upgrade_is_written(host: FileHost, monkeypatch: pytest.MonkeyPatch) -> None:
+    with upgrade_cli.alone(), pytest.raises(UserError, match="another upgrade is under way"):
+        _slot(monkeypatch, host, "back", "--yes")
+    assert host.boot == BootState("b")
 
 
 def test_only_a_slot_on_trial_is_proved(host: FileHost, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -13,8 +13,9 @@ from click.testing import CliRunner, Result
 from tests.unit.deploy.upgrading import HEADER, HOST, FileHost
 from zeroth.deploy import upgrade_cli
 from zeroth.deploy.booted import Booted
-from zeroth.deploy.bootenv import BootState, write_boot_state
+from zeroth.deploy.bootenv import BootState, read_boot_state, write_boot_state
 from zeroth.deploy.cli import upgrade
+from zeroth.deploy.esp import Esp
 from zeroth.deploy.slotstate import SlotState
 from zeroth.deploy.upgrade import RunningHost
 from zeroth.deploy.upgrade_apply import Upgrade
@@ -37,7 +38,7 @@ def host(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> FileHost:
     monkeypatch.setattr(upgrade_cli, "booted", lambda: Here("a", "", "", trial=False))
     monkeypatch.setattr(upgrade_cli, "SlotState", lambda: made.state)
     monkeypatch.setattr(upgrade_cli, "Upgrade", partial(Upgrade, image=made._image, verify=made._verify))
-    monkeypatch.setattr(upgrade_cli, "_as_root", lambda: None)
+    monkeypatch.setattr(upgrade_cli, "as_root", lambda: None)
     monkeypatch.setattr(upgrade_cli, "_LOCK", tmp_path / "run" / "lock")
     monkeypatch.setattr(upgrade_cli, "_LOG", tmp_path / "log" / "upgrade.log")
     return made
@@ -79,6 +80,23 @@ def test_from_a_pipe_and_taken_back(host: FileHost) -> None:
     assert host.boot == BootState("a")
     assert _run("status").stdout == "the upgrade to 1.2.0 in slot b was taken back\n"
     assert "No upgrade waits" in _run("cancel").stdout
+
+
+def test_what_is_taken_back_is_taken_back_on_both_disks(
+    host: FileHost, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    second = tmp_path / "second-esp"
+    second.write_bytes(host.esp.device.read_bytes())
+    both = Esp(host.esp.device, second)
+
+    def read_host(state: SlotState) -> RunningHost:
+        return replace(HOST, esp=host.esp.device, other_esps=(second,), target=host.slot, boot=read_boot_state(both))
+
+    monkeypatch.setattr(upgrade_cli, "read_host", read_host)
+    _run("apply", host.folder / "x.zup", "--unsigned", "--yes")
+    assert read_boot_state(Esp(second)) == BootState("a", "b", 2)
+    _run("cancel")
+    assert [read_boot_state(one) for one in both.each] == [BootState("a")] * 2
 
 
 def test_what_runs_already(host: FileHost, monkeypatch: pytest.MonkeyPatch) -> None:
