@@ -102,10 +102,11 @@ def sync() -> None:
     for wrong in start_arrays(identity):
         _alert(wrong)
     mirror = read_mirror(identity)
-    with Stream([sink_for(Console(stderr=True), sys.stderr, json_lines=False)]).step("Boot files") as step:
-        again = sync_boot(mirror, here, step)
+    # First: a disk that fails may fail here too.
     if not mirror.whole:
         _alert("the mirror has lost a disk: `zeroth disk status` says which, `zeroth disk replace` gives it another")
+    with Stream([sink_for(Console(stderr=True), sys.stderr, json_lines=False)]).step("Boot files") as step:
+        again = sync_boot(mirror, here, step)
     if again:
         _alert("this disk was away, and started an older system than this host's: the machine restarts")
         run(["systemctl", "reboot"])

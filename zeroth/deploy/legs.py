@@ -13,7 +13,7 @@ from zeroth.deploy.bootsync import copy_boot_files
 from zeroth.deploy.esp import Esp
 from zeroth.deploy.layout import MIRRORED, InstallId, Part
 from zeroth.deploy.marker import read_marker
-from zeroth.errors import UserError
+from zeroth.errors import ExitCode, UserError
 from zeroth.progress import Step
 from zeroth.system.block import partition_path
 from zeroth.system.mdraid import Array, assemble, read_array
@@ -158,6 +158,19 @@ def _generation(disk: Path) -> int | None:
         return None
 
 
+def _rebuilding(disk: Path) -> bool:
+    """Whether a disk is being made a leg: it gets its boot files then.
+
+    :raises UserError: when the disk cannot be read.
+    """
+    try:
+        return read_marker(disk) is not None
+    except OSError as error:
+        raise UserError(
+            f"{disk} cannot be read: {error.strerror}", "Replace it: `zeroth disk replace`.", code=ExitCode.MACHINE
+        ) from None
+
+
 def start_arrays(identity: InstallId, devices: Path = _DEVICES) -> tuple[str, ...]:
     """Start the arrays that the initrd had no need of; returns what did not work, a line each."""
     wrong = []
@@ -185,8 +198,7 @@ def sync_boot(mirror: Mirror, here: Booted, step: Step) -> bool:
     best = max(whole, key=lambda leg: leg.generation or 0)
     state = read_boot_state(Esp(*(partition_path(leg.disk, Part.ESP) for leg in whole)))
     for leg in mirror.legs:
-        rebuilding = read_marker(leg.disk) is not None
-        if leg == best or rebuilding:
+        if leg == best or _rebuilding(leg.disk):
             continue
         if leg.generation != best.generation or read_boot_state(leg.esp) != state:
             with step.step(f"Bring the boot files of {leg.disk} up to date"):

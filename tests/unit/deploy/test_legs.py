@@ -16,6 +16,7 @@ from zeroth.deploy.esp import Esp
 from zeroth.deploy.layout import MIRRORED, InstallId, Part
 from zeroth.deploy.legs import Leg, Mirror, sync_boot
 from zeroth.deploy.marker import write_marker
+from zeroth.errors import UserError
 from zeroth.progress import Stream
 from zeroth.system.block import partition_path
 from zeroth.system.facts import MarkerFacts
@@ -97,6 +98,13 @@ def test_a_disk_that_is_being_made_whole_is_left_alone(tmp_path: Path) -> None:
     write_marker(other, MarkerFacts(phase="rebuilding", digest="", install=IDENTITY.value))
     _sync(_mirror(Leg(new, 1, whole=True, generation=4), Leg(other, 3, whole=False, filling=True, generation=2)))
     assert Esp(partition_path(other, Part.ESP)).read_text(f"/zeroth/b/{ENTRY}") == "1.0"
+
+
+def test_a_disk_that_cannot_be_read_is_told(tmp_path: Path) -> None:
+    new = _disk(tmp_path, "new", BootState("b", generation=4), "1.1")
+    gone = Leg(tmp_path / "gone", 2, whole=False)
+    with pytest.raises(UserError, match="gone cannot be read: No such file"):
+        _sync(_mirror(Leg(new, 1, whole=True, generation=4), gone, missing=1))
 
 
 def test_tries_that_were_counted_down_on_one_disk_are_not_given_back(tmp_path: Path) -> None:
