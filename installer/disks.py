@@ -66,7 +66,7 @@ def resumable_phase(disk: DiskFacts, digest: str) -> str:
     :returns: ``installing`` (it begins again), ``finishing`` (only boot loaders are missing) or empty (no).
     """
     marker = disk.zeroth.marker if disk.zeroth else None
-    if marker is None or marker.digest != digest:
+    if marker is None or marker.digest != digest or marker.phase == "rebuilding":
         return ""
     identity = InstallId(marker.install)
     if identity.leg_of(disk.table_uuid) or identity.sr_disk_of(disk.table_uuid):

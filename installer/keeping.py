@@ -108,7 +108,7 @@ def holds(disk: DiskFacts, kept: KeptFacts) -> bool:
 
 def _kept(disk: DiskFacts, disks: Sequence[DiskFacts], place: KeptFacts, sign: Signature | None) -> KeptSr:
     sign = sign or Signature(type="", offset=0)
-    others = tuple(_others(disk, disks, sign.group_uuid))
+    others = tuple(sorted(_others(disk, disks, sign.group_uuid)))
     if sign.group_members > 1 + len(others):
         raise _refused(
             disk,

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from installer.disks import choose_disks
+from installer.keeping import bare_table
 from installer.preflight import check_disk, failures
 from zeroth.deploy.arrays import DEVICES, array_device, wipe, write_table
 from zeroth.deploy.bootsync import copy_boot_files
@@ -121,7 +122,8 @@ def plan_replacement(
         marker is not None
         and marker.phase == "rebuilding"
         and marker.install == mirror.identity.value
-        and (number > 0 or not disk.table)
+        # Without a table yet; nor has anybody put it to another use meanwhile.
+        and (number > 0 or bare_table(disk))
     )
     problems = [] if resumes else [check.message for check in failures(check_disk(disk, facts, allowed=erase))]
     if disk.paths:

@@ -85,6 +85,17 @@ def test_an_interrupted_run_goes_on_without_being_allowed_again() -> None:
     assert "not empty" in _refused(other)
 
 
+def test_a_run_that_was_cut_off_gives_no_right_to_what_the_disk_was_used_for_since() -> None:
+    mark = ZerothFacts(marker=MarkerFacts(phase="rebuilding", digest="", install=IDENTITY.value))
+    mirror = _mirror()
+    assert plan_replacement(mirror, machine(_whole_disk(), disk("/dev/sdb", zeroth=mark)), 2).resumes
+    used = disk("/dev/sdb", zeroth=mark, signatures=(Signature(type="ext4", offset=1080, label="films"),))
+    with pytest.raises(UserError, match="not empty"):
+        plan_replacement(mirror, machine(_whole_disk(), used), 2)
+    plan = plan_replacement(mirror, machine(_whole_disk(), used), 2, erase=True)
+    assert (plan.resumes, bool(plan.destroys)) == (False, True)
+
+
 def test_a_leg_that_was_away_needs_consent_and_gets_a_new_number() -> None:
     stale = _whole_disk("/dev/sdb", table_uuid=IDENTITY.leg_guid(2), in_use=())
     mirror = _mirror(Leg(Path("/dev/sda"), 1, whole=True), Leg(Path("/dev/sdb"), 2, whole=False))
