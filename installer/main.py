@@ -25,6 +25,7 @@ from installer.person import Person
 from installer.plan import AlreadyApplied, InstallPlan, Outcome, Refused
 from installer.planner import PlanRequest, plan_installation
 from installer.preflight import warnings
+from installer.recheck import check_again
 from installer.remote import login_for, open_door
 from installer.report import Reporter, told_plan
 from installer.show import WIDTH, show_checks, show_outcome
@@ -240,6 +241,7 @@ class Session:
         self._join_paths(outcome, step)
         hooks.environment["ZEROTH_DISK"] = outcome.disk.path
         told += hooks.run_stage(Stage.PRE_INSTALL, step)
+        check_again(outcome, self.machine, step)
         if self.person:
             self.person.writing(outcome)
         application = Application(outcome, spec, self.places, hooks)
