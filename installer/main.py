@@ -300,7 +300,7 @@ class Session:
         """The medium's version goes into the other slot of the host on the disk."""
         with step.step("Check the image"):
             verify_image(upgrade.image)
-        with upgrade.planned(self.places.mounts) as plan:
+        with upgrade.planned(self.places.mounts, plan_only=plan_only) as plan:
             if isinstance(plan, str):
                 return Report(Ended.NOTHING_TO_DO, plan)
             self._print(lambda console: show_upgrade(console, plan))

@@ -16,7 +16,7 @@ from zeroth.deploy.upgrade import RunningHost, UpgradePlan, plan_upgrade
 from zeroth.deploy.upgrade_apply import Upgrade
 from zeroth.deploy.zup import UpgradePayload
 from zeroth.deploy.zup_header import Header, Kind, Payload
-from zeroth.errors import UserError
+from zeroth.errors import ExitCode, UserError
 from zeroth.progress import Step
 from zeroth.spec.model import HostSpec
 from zeroth.system.block import exclusive, mounted, partition_path
@@ -85,14 +85,18 @@ class HostUpgrade:
         return Path(self.facts.path)
 
     @contextmanager
-    def planned(self, mounts: Path) -> Iterator[UpgradePlan | str]:
+    def planned(self, mounts: Path, *, plan_only: bool = False) -> Iterator[UpgradePlan | str]:
         """The plan, or why there is nothing to do. The host's state partition is mounted for the time of the block.
 
         :param mounts: a folder under which it is mounted.
+        :param plan_only: nothing will be applied, and the disk is not written to at all.
         :raises UserError: when the host cannot be upgraded, or its files do not fit together.
         """
         open_map(self.facts, tuple(Part))
-        with exclusive(self.disk), mounted(partition_path(self.disk, Part.STATE), mounts / "state") as folder:
+        # Any other mount would replay the file system's journal, and so write.
+        options = "nodev,nosuid,noexec" + (",ro,noload" if plan_only else "")
+        device = partition_path(self.disk, Part.STATE)
+        with exclusive(self.disk), mounted(device, mounts / "state", options=options) as folder:
             self._state = SlotState(folder)
             host = resting_host(self._state, self.disk)
             header = MediumSource(self.image, self.manifest).header
@@ -133,6 +137,13 @@ def find_upgrade(facts: Facts, spec: HostSpec, image: InstallImage) -> HostUpgra
     """
     hosts = tuple(disk for disk in facts.disks if carries_host(disk))
     choice = choose_disks(spec.disk, hosts)
+    legs = [disk for disk in choice.legs or hosts if _is_leg(disk)]
+    if legs and len(legs) == len(choice.legs or hosts):
+        raise UserError(
+            f"the host on {' and '.join(disk.path for disk in legs)} lies on two disks, and is not upgraded from a "
+            "medium by this version",
+            "Start it, and upgrade it there: `zeroth upgrade apply`.", code=ExitCode.MACHINE,
+        )  # fmt: skip
     if not hosts or len(choice.legs) != 1 or choice.problems:
         found = ", ".join(f"{disk.path} ({disk.zeroth.applied.version})"
                           for disk in hosts if disk.zeroth and disk.zeroth.applied)  # fmt: skip
@@ -143,6 +154,12 @@ def find_upgrade(facts: Facts, spec: HostSpec, image: InstallImage) -> HostUpgra
     if image.manifest is None:
         raise UserError("the medium has no manifest, by which an upgrade decides", "Write the medium again.")
     return HostUpgrade(choice.legs[0], image, image.manifest, spec)
+
+
+def _is_leg(disk: DiskFacts) -> bool:
+    """Whether the host on a disk lies on two of them."""
+    signs = [sign.type for part in disk.partitions if part.number == Part.STATE for sign in part.signatures]
+    return "linux_raid_member" in signs
 
 
 def carries_host(disk: DiskFacts) -> bool:

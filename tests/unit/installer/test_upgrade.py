@@ -17,9 +17,9 @@ from installer.apply import Places
 from installer.ending import Ended
 from installer.image import read_image
 from installer.main import Report, Session
-from installer.upgrade import HostUpgrade, MediumSource
+from installer.upgrade import HostUpgrade, MediumSource, find_upgrade
 from tests.unit.installer.loopdisk import LoopDisk, loop_disk
-from tests.unit.installer.machines import HASH
+from tests.unit.installer.machines import HASH, disk, machine, spec
 from tests.unit.installer.medium import TREE, write_medium
 from tests.unit.installer.networks import ModelNetwork
 from tests.unit.installer.test_whole import OneDisk
@@ -29,9 +29,10 @@ from zeroth.deploy.layout import Part
 from zeroth.deploy.slotstate import SlotState
 from zeroth.deploy.upgrade_apply import Upgrade
 from zeroth.deploy.verity import ROOT_TREE, write_root_tree
-from zeroth.errors import ExitCode
+from zeroth.errors import ExitCode, UserError
 from zeroth.system.block import mounted, partition_path
-from zeroth.system.size import GIB
+from zeroth.system.facts import AppliedFacts, PartitionFacts, Signature, ZerothFacts
+from zeroth.system.size import GIB, MIB
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="loop devices and mounts need root")
 NAMES = ("root.squashfs", "xen.gz", "vmlinuz", "initrd.img")
@@ -57,14 +58,15 @@ class Installed:
         self.new = _medium(folder / "new", "0.2.0", "bb" * 32)
         assert self.run(self.old, "disk: {wipe: true}").ended is Ended.FINISHED
 
-    def run(self, medium: Path, *lines: str) -> Report:
+    def run(self, medium: Path, *lines: str, cmdline: str = "quiet") -> Report:
+        (self.folder / "cmdline").write_text(f"{cmdline}\n")
         answer = self.folder / "answer.yaml"
         answer.write_text("\n".join([f'hostname: host1\nroot: {{password_hash: "{HASH}"}}', *lines]) + "\n")
         image = read_image(medium, Path("/nonexistent"))
         return Session(
             [self.said], answer, machine=OneDisk(self.disk), image=lambda: image, links=lambda: None,
             places=Places(mounts=self.folder / "mounts", efi_loader=image.root.path), log=self.folder / "log",
-            trial=ModelNetwork(),
+            trial=ModelNetwork(), cmdline=self.folder / "cmdline",
         ).run()  # fmt: skip
 
     @property
@@ -124,6 +126,37 @@ def test_the_medium_goes_into_the_other_slot_and_once_only(host: Installed) -> N
     refused = host.run(host.old, "mode: upgrade")
     assert refused.ended is Ended.FAILED
     assert "older version" in refused.reason
+
+
+def test_a_plan_alone_writes_nothing(host: Installed) -> None:
+    def head() -> bytes:
+        with partition_path(host.disk.node, Part.STATE).open("rb") as device:
+            return device.read(MIB)
+
+    before = head()
+    report = host.run(host.new, "mode: upgrade", cmdline="zeroth.plan")
+    assert "the plan was all that was asked for" in report.line, host.said.getvalue()
+    assert head() == before, "mounting a file system to write counts in its superblock"
+    assert read_boot_state(host.esp) == BootState("a")
+
+
+@pytest.mark.parametrize("selection", [{}, {"select": "/dev/sdb"}, {"layout": "mirror"}])
+def test_a_host_on_two_disks_is_refused_as_such(tmp_path: Path, selection: dict[str, str]) -> None:
+    """Not as two hosts, nor by a mount that fails."""
+    applied = AppliedFacts(digest="ab" * 32, time="2026-11-01", version="0.1.0")
+    legs = [
+        disk(path, table="gpt", zeroth=ZerothFacts(state=f"{path}5", applied=applied), partitions=(PartitionFacts(
+            number=5, path=f"{path}5", start=0, size=1, signatures=(Signature(type="linux_raid_member", offset=4096),)
+        ),))
+        for path in ("/dev/sda", "/dev/sdb")
+    ]  # fmt: skip
+    image = read_image(_medium(tmp_path, "0.2.0", "bb" * 32))
+    with pytest.raises(UserError, match="lies on two disks, and is not upgraded from a medium") as caught:
+        find_upgrade(machine(*legs), spec(disk=selection), image)
+    assert "zeroth upgrade apply" in caught.value.hint
+    alone = disk("/dev/sdc", zeroth=ZerothFacts(state="/dev/sdc5", applied=applied))
+    found = find_upgrade(machine(*legs, alone), spec(disk={"select": "/dev/sdc"}), image)
+    assert found.disk == Path("/dev/sdc")
 
 
 def test_without_a_host_there_is_nothing_to_upgrade(tmp_path: Path, host: Installed) -> None:
