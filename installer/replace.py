@@ -126,6 +126,9 @@ def plan_replacement(
         and (number > 0 or bare_table(disk))
     )
     problems = [] if resumes else [check.message for check in failures(check_disk(disk, facts, allowed=erase))]
+    if mirror.identity.sr_disk_of(disk.table_uuid):
+        # Also while nothing of it is in use.
+        problems.append(f"{disk.path} is part of this host's local storage repository")
     if disk.paths:
         problems.append(f"{disk.path} is seen over several paths ({', '.join(disk.paths)}), and cannot be mirrored")
     if disk.logical_sector != source.logical_sector:

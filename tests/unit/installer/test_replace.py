@@ -96,6 +96,13 @@ def test_a_run_that_was_cut_off_gives_no_right_to_what_the_disk_was_used_for_sin
     assert (plan.resumes, bool(plan.destroys)) == (False, True)
 
 
+def test_a_disk_of_the_host_s_own_storage_is_no_new_leg() -> None:
+    own = disk("/dev/sdb", table="gpt", table_uuid=IDENTITY.sr_disk_guid(1))
+    with pytest.raises(UserError, match="/dev/sdb is part of this host's local storage") as caught:
+        plan_replacement(_mirror(), machine(_whole_disk(), own), 2, erase=True)
+    assert caught.value.hint == "Take another disk."
+
+
 def test_a_leg_that_was_away_needs_consent_and_gets_a_new_number() -> None:
     stale = _whole_disk("/dev/sdb", table_uuid=IDENTITY.leg_guid(2), in_use=())
     mirror = _mirror(Leg(Path("/dev/sda"), 1, whole=True), Leg(Path("/dev/sdb"), 2, whole=False))
