@@ -65,6 +65,7 @@ class Application:
 
     :param spec: the answer, without plain passwords.
     :param hooks: runs those of the stage ``post``.
+    :ivar log_made: there is a log partition of this installation; before, one of its number is somebody else's.
     """
 
     def __init__(
@@ -79,6 +80,7 @@ class Application:
         self.journal = Journal()
         self.reservations: list[str] = []
         self.host_keys: tuple[HostKey, ...] = ()
+        self.log_made = plan.resumes == "finishing"
         self._image: InstallImage = plan.image
         self._disks = tuple(Path(disk.path) for disk in plan.disks)
         self._mounts = ExitStack()
@@ -199,6 +201,7 @@ class Application:
         flush(device)
         if action.part is Part.STATE:
             self._open_journal()
+        self.log_made |= action.part is Part.LOG
 
     def _state(self, action: Action, step: Step) -> None:
         """The answer for first boot, and what recognises it when it comes again."""

@@ -144,7 +144,7 @@ class Session:
     _host_keys: tuple[HostKey, ...] = ()
     _reporter: Reporter = field(default_factory=Reporter)
     _spec: HostSpec | None = None
-    _begun: InstallPlan | None = None
+    _applied: Application | None = None
     _facts: Facts = field(default_factory=Facts)
 
     def run(self) -> Report:
@@ -189,7 +189,7 @@ class Session:
                 self._reporter.learn(self._facts.hearing(self.heard()))
                 self._reporter.succeeded(self._host_keys, report.reservations)
             case Ended.NOTHING_TO_DO:
-                self._reporter.nothing_to_do(report.reason)
+                self._reporter.nothing_to_do(report.reason, report.reservations)
             case Ended.FAILED:
                 self._tell_failure(report.reason, hint)
                 self._on_error(report, stream)
@@ -244,8 +244,7 @@ class Session:
         check_again(outcome, self.machine, step)
         if self.person:
             self.person.writing(outcome)
-        application = Application(outcome, spec, self.places, hooks)
-        self._begun = outcome
+        self._applied = application = Application(outcome, spec, self.places, hooks)
         with step.step("Write to the disk", total=len(outcome.actions)) as writing:
             reservations = application.run(writing)
         reservations = (*outcome.reservations, *told, *reservations)
@@ -386,12 +385,13 @@ class Session:
 
     def _keep_log(self) -> None:
         """Copy the log onto the target's log partition, if this run got as far as to make one."""
-        if self._begun is None:
+        if self._applied is None or not self._applied.log_made:
             return
+        plan = self._applied.plan
         try:
-            keep_log(self.log, self._begun, self.places)
+            keep_log(self.log, plan, self.places)
         except (UserError, OSError) as error:
-            where = self._begun.disk.path
+            where = plan.disk.path
             self._say(f"The log could not be kept on {where}: {_one_line(str(error))}. It is in {self.log}.")
 
 

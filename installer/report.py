@@ -111,9 +111,9 @@ class Reporter:
         known = [key.as_json() for key in keys]
         self._end("SUCCEEDED", {"ssh_host_keys": known, "reservations": list(reservations), "facts": facts})
 
-    def nothing_to_do(self, reason: str) -> None:
-        """Say that the machine has this installation already."""
-        self._end("NOTHING_TO_DO", {"reason": reason})
+    def nothing_to_do(self, reason: str, reservations: Sequence[str] = ()) -> None:
+        """Say that the machine has this installation already; or that the plan was all that was asked for."""
+        self._end("NOTHING_TO_DO", {"reason": reason, "reservations": list(reservations)})
 
     def failed(self, cause: str, hint: str, log: Sequence[str]) -> None:
         """Say that it failed.

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from installer.apply import Places
+from installer.apply import Application, Places
 from installer.ending import Ended
 from installer.image import InstallImage, read_image
 from installer.main import Report, Session
@@ -137,6 +137,24 @@ def test_nothing_to_do(tmp_path: Path, image: InstallImage) -> None:
     assert report.code is ExitCode.DONE
     wanted = "zeroth: nothing to do: this answer was applied to this machine on 2026-11-22 (/dev/vda)"
     assert out.getvalue().splitlines()[-1] == wanted
+
+
+@pytest.mark.parametrize("made", [False, True])
+def test_the_log_goes_to_no_partition_that_is_not_ours(
+    tmp_path: Path, image: InstallImage, monkeypatch: pytest.MonkeyPatch, made: bool
+) -> None:
+    """Before it is made, the partition of that number is an earlier system's."""
+    kept = []
+
+    def fail(application: Application, _: object) -> tuple[str, ...]:
+        application.log_made |= made
+        raise UserError("the machine refuses", code=ExitCode.MACHINE)
+
+    monkeypatch.setattr(Application, "run", fail)
+    monkeypatch.setattr("installer.main.keep_log", lambda log, plan, places: kept.append(plan.disk.path))
+    session, _ = _session(tmp_path, machine(_empty()), image)
+    assert session.run().reason == "the machine refuses"
+    assert kept == (["/dev/vda"] if made else [])
 
 
 def test_a_damaged_image_is_found_before_the_first_write(tmp_path: Path, image: InstallImage) -> None:

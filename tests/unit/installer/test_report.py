@@ -94,6 +94,17 @@ def _check_order(server: Receiver, last: str) -> list[dict[str, Any]]:
     return sent
 
 
+def test_what_a_hook_told_is_told_too_where_nothing_was_to_be_done() -> None:
+    with receiver() as server:
+        reporter = Reporter(spec(notify={"webhooks": [{"url": server.url}]}))
+        reporter.nothing_to_do("it was applied", ("hook 1 ended with 3",))
+        assert reporter.close(10) == ()
+        told = server.taken[-1].data
+    assert (told["event"], told["reason"], told["reservations"]) == (
+        "NOTHING_TO_DO", "it was applied", ["hook 1 ended with 3"],
+    )  # fmt: skip
+
+
 @pytest.mark.skipif(os.geteuid() != 0, reason="loop devices and mounts need root")
 def test_a_whole_installation(tmp_path: Path, image: InstallImage, credentials: Credentials) -> None:
     """One server has trouble at first, the other is told no steps."""
