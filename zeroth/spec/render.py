@@ -2,26 +2,18 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from itertools import groupby
 from typing import Any
 
 import click
 
+from zeroth.spec.masking import masked
 from zeroth.spec.problems import Problem, Severity, Span
 
 __all__ = ["annotated", "coloured", "headline", "printable"]
 
 _WIDTH = 100
-# A line that may hold a secret: its words are not shown, only its options. Wide on purpose, so that a misspelt
-# command or key does not give the secret away.
-_SENSITIVE = re.compile(
-    r"pw|pass|plaintext|iscrypted|secret|token|://[^/\s]*@|\broot[\"']?\s*:|\$(?:[56y17]|gy|2[aby])\$", re.IGNORECASE
-)
-_SHOWN_WORD = re.compile(r"""[ \t]*(?:[{\[,-][ \t]*)*["']?[A-Za-z_]*["']?[ \t]*:?""")
-_OPTION = re.compile(r"--[A-Za-z][A-Za-z-]*(?:=|(?=\s|$))")
-MASK = "***"
 _STYLES: dict[str, dict[str, Any]] = {
     "bold": {"bold": True}, "dim": {"dim": True}, "warning": {"fg": "yellow"},
     "error": {"fg": "red", "bold": True}, "place": {"fg": "yellow", "bold": True},
@@ -81,9 +73,7 @@ def _lines(name: str, problems: Sequence[Problem], text: str) -> list[_Line]:
 
 
 def _excerpt(lines: Sequence[str], span: Span, style: str) -> list[_Line]:
-    line = lines[span.line - 1].rstrip("\r")
-    before = lines[span.line - 2] if span.line > 1 else ""
-    shown, start, end = _masked(line, before, span.column - 1, span.end - 1)
+    shown, start, end = masked(lines, span.line - 1, span.column - 1, span.end - 1)
     shown = shown.replace("\t", " ")
     # A long line is shown from shortly before the place.
     cut = max(0, start - _WIDTH // 2) if len(shown) > _WIDTH else 0
@@ -91,37 +81,6 @@ def _excerpt(lines: Sequence[str], span: Span, style: str) -> list[_Line]:
     number = f"{span.line:>5} | "
     caret = " " * (len(number) - 2) + "| " + " " * start + "^" * max(1, end - start)
     return [[(number, "dim"), (printable(shown), "")], [(caret, style)]]
-
-
-def _masked(line: str, before: str, start: int, end: int) -> tuple[str, int, int]:
-    """The line with what may be secret replaced, and where the place then is."""
-    start, end = min(start, len(line)), min(max(end, start), len(line))
-    if _SENSITIVE.search(line):
-        keep = [match.span() for match in (_SHOWN_WORD.match(line), *_OPTION.finditer(line)) if match]
-    elif _SENSITIVE.search(before) and before.rstrip().endswith((":", "|", ">", "\\", "-", ",", "'", '"')):
-        keep = []
-    else:
-        return line, start, end
-    shown, at, moves = "", 0, {}
-    for first, last in [*keep, (len(line), len(line))]:
-        if first < at:
-            continue
-        hidden = line[at:first]
-        if hidden.strip(" =\"'{}[],"):
-            lead = len(hidden) - len(hidden.lstrip())
-            tail = len(hidden) - len(hidden.rstrip())
-            replaced = hidden[:lead] + MASK + (hidden[len(hidden) - tail :] if tail else "")
-        else:
-            replaced = hidden
-        for offset in range(len(hidden)):
-            moves[at + offset] = len(shown) + min(offset, max(0, len(replaced) - 1))
-        for offset in range(first, last):
-            moves[offset] = len(shown) + len(replaced) + offset - first
-        shown += replaced + line[first:last]
-        at = last
-    new_start = moves.get(start, len(shown))
-    new_end = moves.get(end - 1, len(shown) - 1) + 1 if end > start else new_start
-    return shown, new_start, max(new_end, new_start)
 
 
 def _count(number: int, noun: str) -> str:

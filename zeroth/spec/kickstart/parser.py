@@ -33,6 +33,7 @@ __all__ = ["read"]
 _MOST_COMMANDS = 1000
 _LONGEST_LINE = 16384
 _BAR = "|"
+_LIKE_A_NAME = re.compile(r"[A-Za-z_-]{1,32}")
 _HOOK_TAGS = tuple(name for hook in HOOKS for name in hook.names)
 _NAMES = [name for command in COMMANDS for name in command.names]
 # No message repeats a word of these.
@@ -161,7 +162,9 @@ class ZerothParser(KickstartParser):
             return
         meant = closest(name, _NAMES)
         hint = f"Did you mean {meant!r}?" if meant else "`zeroth answer reference` lists the commands."
-        self.draft.error(line, f"unknown command {name!r}", hint)
+        # A word that is none might be the password or the hash that belongs in the line before.
+        named = _LIKE_A_NAME.fullmatch(name)
+        self.draft.error(line, f"unknown command {name!r}" if named else "the line begins with no command", hint)
         guess = command_named(meant)
         if guess:
             self.draft.unsure.update(guess.fields)
@@ -293,11 +296,8 @@ class ZerothParser(KickstartParser):
         start = len(text) - len(text.lstrip()) + 1
         whole = Line(number, (Word("", start, len(text.rstrip()) + 1),))
         if len(text) > _LONGEST_LINE or len(self._lines) >= _MOST_COMMANDS:
-            too = (
-                "the line is too long"
-                if len(text) > _LONGEST_LINE
-                else f"there are more than {_MOST_COMMANDS} commands"
-            )
+            many = f"there are more than {_MOST_COMMANDS} commands"
+            too = "the line is too long" if len(text) > _LONGEST_LINE else many
             self.draft.error(whole, too, "Is it the right file?")
             return "\n"
         try:
