@@ -55,6 +55,8 @@ class AnswerText:
         if len(data) > SIZE_LIMIT:
             raise AnswerErrors(name, [Problem("the file is larger than 1 MiB", "Is it the right file?")])
         data = data.removeprefix(b"\xef\xbb\xbf")
+        if data.startswith((b"\xff\xfe", b"\xfe\xff")):
+            raise AnswerErrors(name, [Problem("this is UTF-16 text", "Save the file as UTF-8 in your editor.")])
         if b"\0" in data:
             raise AnswerErrors(name, [Problem("this is a binary file, not text", "Is it the right file?")])
         try:

@@ -96,6 +96,8 @@ def show(file: Path, as_json: bool) -> None:
 def explain(file: Path, as_json: bool) -> None:
     """Say in words what the host will be and what will be destroyed.
 
+    Of another installer's answer, it also says what has no counterpart (zeroth answer lint shows where it stands).
+
     \b
     Example:
       zeroth answer explain answer.ks
@@ -106,7 +108,8 @@ def explain(file: Path, as_json: bool) -> None:
 
     from zeroth.spec.explain import explained
 
-    rows = explained(_loaded(file))
+    reading = read_answer(_read(file))
+    rows = explained(reading.accepted(), [problem.message for problem in reading.left_out])
     if as_json:
         click.echo(json.dumps(dict(rows), indent=2))
         return

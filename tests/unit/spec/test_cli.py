@@ -102,6 +102,22 @@ def test_explain_warns_of_what_is_destroyed(capsys: pytest.CaptureFixture[str]) 
     rows = json.loads(capsys.readouterr().out)
     assert rows["Destroyed"].startswith("nothing")
     assert rows["Login"] == "root, with one ssh key (admin@example.com)"
+    assert "Left out" not in rows
+
+
+def test_explain_tells_what_is_left_out(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run_cli(["answer", "explain", "--json", str(GOOD / "xcp-mirror.xml")]) == ExitCode.DONE
+    assert "<fcoe-interface> has no counterpart" in json.loads(capsys.readouterr().out)["Left out"]
+
+
+@pytest.mark.parametrize("encoding", ["utf-16-le", "utf-16-be"])
+def test_text_of_another_encoding_is_called_so(
+    encoding: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "a.yaml"
+    path.write_bytes("\ufeffhostname: x".encode(encoding))
+    assert run_cli(["answer", "lint", str(path)]) == ExitCode.INPUT
+    assert "Save the file as UTF-8" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(

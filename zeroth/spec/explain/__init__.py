@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+from collections.abc import Sequence
 
 from zeroth.spec.explain.disks import disk_rows
 from zeroth.spec.explain.host import host_rows
@@ -20,8 +21,11 @@ from zeroth.spec.model import HostSpec, RootLogin, RunMode, UserSpec
 __all__ = ["explained"]
 
 
-def explained(spec: HostSpec) -> Rows:
-    """Rows of a topic and what holds for it; no topic comes twice. No secret is told."""
+def explained(spec: HostSpec, left_out: Sequence[str] = ()) -> Rows:
+    """Rows of a topic and what holds for it; no topic comes twice. No secret is told.
+
+    :param left_out: what another installer's answer says that has no counterpart.
+    """
     return [
         *_purpose(spec),
         ("Host", f"{spec.hostname}, time zone {spec.timezone}, keyboard {spec.keyboard}, locale {spec.locale}"),
@@ -33,6 +37,7 @@ def explained(spec: HostSpec) -> Rows:
         *host_rows(spec),
         *install_rows(spec),
         *_not_done(spec),
+        *([("Left out", f"of the other installer's answer: {sentences(*left_out)}")] if left_out else []),
     ]
 
 
