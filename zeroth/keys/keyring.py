@@ -106,6 +106,8 @@ def read_secret(path: Path) -> bytes:
     :raises UserError: when it cannot be read, or others may read it.
     """
     raw = read_limited(path)
+    if path.suffix == ".pub":
+        raise UserError("this is a public key, and a secret one is needed", "It is the .key file.", where=str(path))
     if path.stat().st_mode & 0o077:
         raise UserError("others can read this secret key", f"Run: chmod 600 {path}", where=str(path))
     return raw

@@ -59,6 +59,12 @@ def test_a_secret_key_that_others_can_read_is_refused(tmp_path: Path) -> None:
         secret_key(files.secret_path, _no_word)
 
 
+def test_a_public_key_is_no_secret_one(tmp_path: Path) -> None:
+    files = make_key(tmp_path, "release", None)
+    with pytest.raises(UserError, match="this is a public key"):
+        secret_key(files.public_path, _no_word)
+
+
 def test_an_encrypted_key_asks_for_its_passphrase(tmp_path: Path) -> None:
     files = make_key(tmp_path, "release", b"word")
     assert secret_key(files.secret_path, lambda: b"word").public == files.public
