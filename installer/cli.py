@@ -6,7 +6,7 @@ import json
 import os
 import sys
 from pathlib import Path
-from uuid import uuid4
+from uuid import UUID, uuid5
 
 import click
 from rich.console import Console
@@ -31,6 +31,8 @@ from zeroth.system.live import MEDIUM, LiveMachine
 
 __all__ = ["installer", "plan", "probe"]
 
+# What stands in for the number of an installation, which is drawn when there is one.
+_PLANNED = UUID("8b1e0d4e-6a0f-4f7e-9d0b-3c1c3b9a5f10")
 _FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 _FOLDER = click.Path(exists=True, file_okay=False, path_type=Path)
 
@@ -60,6 +62,8 @@ def probe(as_json: bool) -> None:
 def plan(answer_file: Path, machine_file: Path | None, medium: Path | None, as_json: bool) -> int:
     """Show what an installation would do, or why it would be refused. Changes nothing.
 
+    The same answer on the same machine gives the same plan; the UUIDs are those of an installation only when it runs.
+
     \b
     Examples:
       zeroth plan --answer host.ks
@@ -68,7 +72,8 @@ def plan(answer_file: Path, machine_file: Path | None, medium: Path | None, as_j
     answer = AnswerText.from_file(answer_file)
     spec = load_answer(answer)
     machine: Machine = RecordedMachine(machine_file) if machine_file else LiveMachine()
-    request = PlanRequest(spec, answer.digest(), _image(medium), InstallId(uuid4()))
+    digest = answer.digest()
+    request = PlanRequest(spec, digest, _image(medium), InstallId(uuid5(_PLANNED, digest)))
     outcome = plan_installation(machine.facts(), request)
     if as_json:
         click.echo(json.dumps(outcome.as_json(), indent=2, ensure_ascii=False))

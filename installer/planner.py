@@ -37,6 +37,9 @@ from zeroth.system.facts import DiskFacts, Facts, NicFacts
 __all__ = ["PlanRequest", "plan_installation"]
 
 ALONE = "the mirror has one disk: nothing survives its loss until `zeroth disk replace` gives it a second"
+_NO_DISK_HINT = (
+    "Is the controller switched on in the firmware, in a mode that Linux has a driver for (AHCI, not RAID)?"
+)
 _CHOICE_HINT = (
     "Name the disk in the answer: a path under /dev/disk/by-id, serial=, wwn=, model=, or what it is: "
     "ssd, hdd, transport=, size>=, smallest, largest; several with & between them."
@@ -72,8 +75,9 @@ def plan_installation(facts: Facts, request: PlanRequest) -> Outcome:
     kept, wrong = _kept(facts, spec.disk, choice)
     checks = _preflight(facts, request, choice, nics, kept)
     found = gaps(spec)
+    hint = _CHOICE_HINT if facts.disks else _NO_DISK_HINT
     problems = [
-        *(Problem(text, _CHOICE_HINT) for text in choice.problems),
+        *(Problem(text, hint) for text in choice.problems),
         *([wrong] if wrong else []),
         *(Problem(check.message, check.hint) for check in failures(checks)),
         *(Problem(str(gap), "Leave it out of the answer.") for gap in found if gap.refused),
@@ -113,7 +117,7 @@ def _preflight(
         *check_paths(choice.legs, facts, request.image),
         *check_storage(choice.legs, choice.sr, kept.summary if kept else "", mirror=_mirrored(spec)),
         *check_image(_layout(choice, spec, kept), request.image, mirror=_mirrored(spec)),
-        *check_nics(nics.nics, nics.problem),
+        *check_nics(nics.nics, nics.problem, any_there=bool(facts.nics)),
         *check_trial(request.spec.management),
         *check_machine(facts, request.spec, request.image),
     )

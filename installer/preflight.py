@@ -88,13 +88,18 @@ def check_machine(facts: Facts, spec: HostSpec, image: InstallImage | None = Non
     )
 
 
-def check_nics(nics: Sequence[NicFacts], problem: str) -> tuple[Check, ...]:
+_NONE_FOUND = "See `zeroth probe`; is it switched off in the firmware, or does Linux have no driver for it?"
+
+
+def check_nics(nics: Sequence[NicFacts], problem: str, *, any_there: bool = True) -> tuple[Check, ...]:
     """The cards of the management network.
 
     :param problem: why there are none.
+    :param any_there: whether the machine has cards at all.
     """
     if not nics:
-        return (Check("network card", Result.FAIL, problem, "Name them in the answer, by their MAC addresses."),)
+        hint = "Name them in the answer, by their MAC addresses." if any_there else _NONE_FOUND
+        return (Check("network card", Result.FAIL, problem, hint),)
     return tuple(map(_card, nics))
 
 

@@ -1,0 +1,39 @@
+"""`zeroth plan` on a recorded machine."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from zeroth.cli import run_cli
+from zeroth.errors import ExitCode
+
+TESTS = Path(__file__).parents[2]
+ANSWER = str(TESTS / "answers" / "good" / "minimal.ks")
+
+
+def _planned(machine: str, *more: str) -> int:
+    return run_cli(["plan", "--answer", ANSWER, "--machine", str(TESTS / "machines" / f"{machine}.json"), *more])
+
+
+def test_the_same_plan_twice_is_the_same_text(capsys: pytest.CaptureFixture[str]) -> None:
+    assert _planned("many-nics", "--json") == ExitCode.DONE
+    first = capsys.readouterr().out
+    assert _planned("many-nics", "--json") == ExitCode.DONE
+    assert capsys.readouterr().out == first
+
+
+@pytest.mark.parametrize(
+    ("machine", "what", "hint"),
+    [("no-disk", "no disk was found", "controller"), ("no-nic-driver", "no network card was found", "driver")],
+)
+def test_what_is_not_there_need_not_be_named(
+    machine: str, what: str, hint: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert _planned(machine, "--json") == ExitCode.INPUT
+    problems = json.loads(capsys.readouterr().out)["problems"]
+    (hints,) = [it["hint"] for it in problems if what in it["message"]]
+    assert hint in hints
+    assert "answer" not in hints
