@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import select
+import ssl
 from pathlib import Path
 
 import pytest
