@@ -14,7 +14,7 @@ from zeroth.errors import ExitCode, UserError
 from zeroth.progress import Step
 from zeroth.system.facts import DiskFacts, Facts, Machine
 
-__all__ = ["changes", "check_again"]
+__all__ = ["changes", "check_again", "check_agreed"]
 
 
 def check_again(plan: InstallPlan, machine: Machine, step: Step) -> None:
@@ -51,6 +51,24 @@ def changes(plan: InstallPlan, facts: Facts) -> Iterator[str]:
         else:
             if not same:
                 yield f"the local storage repository on {plan.disk.path} is not the one that was to stay"
+
+
+def check_agreed(agreed: InstallPlan, plan: InstallPlan) -> None:
+    """Whether a plan does what a person agreed to, who may have looked at it for hours.
+
+    :raises UserError: when it writes to other disks, loses more, or keeps something else.
+    """
+    if _meant(agreed) != _meant(plan) or not set(plan.destroys) <= set(agreed.destroys):
+        disks = ", ".join(disk.path for disk in (*plan.disks, *(leg.disk for leg in plan.sr_disks)))
+        raise UserError(
+            f"the machine changed since the plan was shown, which would now write to {disks}",
+            "Nothing was written. Look at the plan again.", code=ExitCode.MACHINE,
+        )  # fmt: skip
+
+
+def _meant(plan: InstallPlan) -> tuple[object, ...]:
+    disks = (*plan.disks, *(leg.disk for leg in plan.sr_disks))
+    return [(disk.path, *_identity(disk)) for disk in disks], len(plan.disks), plan.kept
 
 
 def _identity(disk: DiskFacts) -> tuple[object, ...]:

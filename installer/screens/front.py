@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING
 from installer.image import InstallImage
 from installer.person import Decision
 from installer.plan import InstallPlan
+from installer.recheck import check_agreed
 from zeroth.errors import ExitCode, UserError
 from zeroth.progress import Event
 from zeroth.spec.answer import AnswerText
@@ -96,6 +97,8 @@ class Front:
             return
         if self._state.stopping:
             raise UserError("it was stopped at the screen; nothing was written", code=ExitCode.INPUT)
+        if self._state.agreed:
+            check_agreed(self._state.agreed, plan)
         self._state.writing = True
 
     def say(self, text: str) -> None:

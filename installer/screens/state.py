@@ -63,6 +63,7 @@ class State:
 
     :ivar found: where an answer came from that does not say everything; empty when there is none.
     :ivar page: the key of the page that is shown.
+    :ivar agreed: the plan that they agreed to.
     :ivar writing: the disk is being written to: there is no way back.
     :ivar stopping: the person wants to stop before it is.
     :ivar keymap: makes a keyboard layout hold on the machine's own console.
@@ -75,6 +76,7 @@ class State:
     found: str = ""
     page: str = ""
     view: View = field(default_factory=View)
+    agreed: InstallPlan | None = None
     writing: bool = False
     stopping: bool = False
     ending: Ending | None = None
@@ -138,7 +140,7 @@ class State:
         """After a failure: what was said stays, what happened is forgotten."""
         self.facts, self.view = facts, View(self.view.clock)
         self.writing = self.stopping = False
-        self.ending, self.page = None, SUMMARY
+        self.ending, self.agreed, self.page = None, None, SUMMARY
 
     def _consenting(self, spec: HostSpec) -> HostSpec:
         """With the consent for the disks that are chosen, one by one, whatever was said of it before."""

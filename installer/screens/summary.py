@@ -76,6 +76,7 @@ class SummaryScreen(Shown):
             self.query_one(f"#{_CONSENT}").focus()
             return
         assert isinstance(self.proposal.outcome, InstallPlan)
+        self.front.state.agreed = self.proposal.outcome
         self.front.state.view.begin(self.proposal.outcome)
         self.front.state.decide(Decision.INSTALL, self.proposal.spec)
         self.front.show_progress()

@@ -13,10 +13,11 @@ from installer.image import read_image
 from installer.keeping import kept_sr
 from installer.plan import InstallPlan
 from installer.planner import plan_installation
-from installer.recheck import changes
+from installer.recheck import changes, check_agreed
 from tests.unit.installer.machines import disk, machine, recorded, request, spec
 from tests.unit.installer.test_image import make_medium
 from tests.unit.installer.test_main import _session
+from zeroth.errors import UserError
 from zeroth.system.facts import DiskFacts, Facts, PartitionFacts, Signature
 
 FULL: dict[str, Any] = {
@@ -71,6 +72,24 @@ def test_the_repository_that_was_to_stay() -> None:
     assert list(changes(plan, other)) == [
         f"the local storage repository on {old.path} is not the one that was to stay"
     ]
+
+
+def test_a_person_agreed_to_a_plan_and_not_to_another() -> None:
+    facts = machine(disk(serial="S1", **FULL), disk("/dev/sdb", 80 << 30, serial="S2"))
+    agreed = _plan(facts, disk={"select": "smallest", "wipe": True})
+    check_agreed(agreed, _plan(machine(*reversed(facts.disks)), disk={"select": "smallest", "wipe": True}))
+    # Less is lost than was said.
+    check_agreed(agreed, _plan(machine(disk(serial="S1")), disk={"select": "smallest"}))
+    others = (
+        machine(*facts.disks, disk("/dev/sdc", 32 << 30)),
+        machine(disk(serial="S3", **FULL), facts.disks[1]),
+        machine(disk(serial="S1", signatures=(SIGNATURE,), **FULL), facts.disks[1]),
+    )
+    for other in others:
+        with pytest.raises(UserError, match="changed since the plan was shown"):
+            check_agreed(agreed, _plan(other, disk={"select": "smallest", "wipe": True}))
+    with pytest.raises(UserError, match="write to /dev/sda, /dev/sdb"):
+        check_agreed(agreed, _plan(facts, disk={"select": "smallest", "wipe": True, "sr_disks": ["serial=S2"]}))
 
 
 def test_nothing_is_written_to_a_disk_that_was_put_to_use(tmp_path: Path) -> None:
