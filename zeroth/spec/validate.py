@@ -11,6 +11,7 @@ from pydantic_core import ErrorDetails
 
 from zeroth.spec.document import Document, Path
 from zeroth.spec.model import CONFLICTS, SECRET_NAMES, HostSpec
+from zeroth.spec.model.host import NAMED, called_twice
 from zeroth.spec.problems import FILE, MOST, Problem, closest
 
 __all__ = ["Rules", "checked_by", "models_in", "validated"]
@@ -32,12 +33,15 @@ _HINTS = {
     "management.address.gateway": "The gateway is another host in the same network.",
     "management.nic": "Write the MAC address, as in 52:54:00:12:34:56, or leave it out: the only NIC with a link.",
     "management.vlan": "A VLAN tag is 1 to 4094; leave it out when the switch port is untagged.",
+    "management.dns": "A list, as in [192.0.2.53].",
     "management.bridge": "At most 15 lower-case letters, digits and hyphens.",
     "management.bond": "As in: mode: lacp, with nics: a list of two or more.",
     "disk.layout": "single or mirror.",
     "pool": "Write action: create with a name, or action: join with address, token and certificate.",
     "pool.certificate": "The pool shows it: `zeroth host certificate`, or openssl x509 -fingerprint -sha256.",
     "storage": "Write name and type: local, nfs, iscsi, ocfs2 or drbd.",
+    "storage.path": "The whole path on the server, as in /export/vms.",
+    "networks.purposes": "One or more of storage, migration and guests (kickstart: --purpose=).",
     "dom0.memory": "Write the number with its unit, as in 1536M or 2G.",
 }
 
@@ -83,7 +87,21 @@ _NAMES = {"ip_v4_address": "an IPv4 address", "ip_v6_address": "an IPv6 address"
 
 def validated(document: Document) -> tuple[HostSpec | None, list[Problem]]:
     """The HostSpec, or None; and what is wrong, the reader's own problems included."""
-    return checked_by(_ANSWER, document)
+    spec, problems = checked_by(_ANSWER, document)
+    if spec is None and isinstance(document.data, dict):
+        told = [(it.message, it.where) for it in problems]
+        problems.extend(it for it in _doubles(document.data, document) if (it.message, it.where) not in told)
+    return spec, problems
+
+
+def _doubles(data: Mapping[str, Any], document: Document) -> Iterator[Problem]:
+    """Names given twice, which the model looks for only where every single setting is right."""
+    for name, (key, message) in NAMED.items():
+        items = data.get(name)
+        given = [it.get(key) if isinstance(it, dict) else None for it in items] if isinstance(items, list) else []
+        names = [it if isinstance(it, str) and it else f"\0{index}" for index, it in enumerate(given)]
+        for path, said in called_twice(name, names, message):
+            yield Problem(said, _HINTS.get(name, ""), document.place(path), field=name)
 
 
 def checked_by(rules: Rules[_ModelT], document: Document) -> tuple[_ModelT | None, list[Problem]]:
@@ -133,6 +151,8 @@ def _problem(error: ErrorDetails, path: Path, document: Document, rules: Rules[_
     if kind == "missing":
         around = document.place(path[:-1]) if len(path) > 1 else FILE
         return Problem(f"{name} is missing", hint or f"Add {name}.", around, field=name)
+    if kind in ("bool_type", "bool_parsing"):
+        hint = hint or "Write true or false."
     return Problem(_said(kind, context, error, name, rules), hint, where, field=name)
 
 

@@ -22,7 +22,7 @@ from zeroth.spec.kickstart.commands import CLASSES, DATA_CLASSES
 from zeroth.spec.kickstart.draft import Draft
 from zeroth.spec.kickstart.entries import Command
 from zeroth.spec.kickstart.filling import Filling, fill_options
-from zeroth.spec.kickstart.vocabulary import COMMANDS, HOOKS, INSTEAD, SECTIONS, STOCK, command_named
+from zeroth.spec.kickstart.vocabulary import COMMANDS, HOOKS, INSTEAD, OF_SECTIONS, SECTIONS, STOCK, command_named
 from zeroth.spec.kickstart.words import Line, Word, cut
 from zeroth.spec.problems import closest
 
@@ -227,8 +227,9 @@ class ZerothParser(KickstartParser):
 
     def _unknown_option(self, line: Line, command: Command, word: Word, stock: set[str]) -> None:
         name, cmd = word.option, line.words[0].text
-        if name in stock:
-            self.draft.error(line, f"{cmd}: the option {name} is not supported", "Leave it out.", word)
+        if name in stock or (cmd in _HOOK_TAGS and name in OF_SECTIONS):
+            hint = OF_SECTIONS.get(name, "Leave it out.")
+            self.draft.error(line, f"{cmd}: the option {name} is not supported", hint, word)
             return
         shown = name or ("the word" if cmd in _SECRET else repr(word.text))
         known = [option.name for option in command.options]

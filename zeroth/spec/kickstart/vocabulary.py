@@ -13,6 +13,7 @@ __all__ = [
     "HOOKS",
     "INSTEAD",
     "LANGUAGE_VERSION",
+    "OF_SECTIONS",
     "SECTIONS",
     "STOCK",
     "Command",
@@ -271,6 +272,10 @@ COMMANDS: tuple[Command, ...] = (
     ),
     *OWN,
 )  # fmt: skip
+
+_PRINTED = "Leave it out: what the program prints is in the installer's log."
+OF_SECTIONS = {"--log": _PRINTED, "--logfile": _PRINTED}
+"""Options of stock kickstart's sections that are refused, and what to do instead."""
 
 # Why a word of stock kickstart is refused, and what to write instead.
 _LAYOUT = "There is one disk layout; ignoredisk and clearpart say which disk, and that it may be erased."

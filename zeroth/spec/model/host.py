@@ -1,6 +1,6 @@
 """HostSpec itself, and what must hold between its parts."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Annotated, Literal, NamedTuple, Self
 
 from pydantic import Field, model_validator
@@ -17,7 +17,7 @@ from zeroth.spec.model.sriov import SriovPolicy
 from zeroth.spec.model.storage import StorageSpec
 from zeroth.spec.model.system import Dom0Spec, EndAction, Hook, NotifySpec, OnFailure, RunMode, ServicesSpec
 
-__all__ = ["CONFLICTS", "SCHEMA_VERSION", "Conflict", "HostSpec"]
+__all__ = ["CONFLICTS", "NAMED", "SCHEMA_VERSION", "Conflict", "HostSpec", "called_twice"]
 
 SCHEMA_VERSION: Literal[1] = 1
 CONFLICTS = "conflicts"
@@ -32,6 +32,15 @@ class Conflict(NamedTuple):
 
     path: tuple[str | int, ...]
     message: str
+
+
+NAMED = {
+    "users": ("name", "two users are called {}"),
+    "networks": ("name", "two networks are called {}"),
+    "storage": ("name", "two storage repositories are called {}"),
+    "sriov": ("nic", "two policies are for the NIC {}"),
+}
+"""Lists of which no two items may have the same name: the field that is the name, and what is said then."""
 
 
 class HostSpec(Model):
@@ -74,10 +83,8 @@ class HostSpec(Model):
 
 
 def _names(spec: HostSpec) -> Iterator[Conflict]:
-    yield from _twice(("users",), [user.name for user in spec.users], "two users are called {}")
-    yield from _twice(("networks",), [net.name for net in spec.networks], "two networks are called {}")
-    yield from _twice(("storage",), [sr.name for sr in spec.storage], "two storage repositories are called {}")
-    yield from _twice(("sriov",), [policy.nic for policy in spec.sriov], "two policies are for the NIC {}")
+    for field, (key, message) in NAMED.items():
+        yield from called_twice(field, [getattr(item, key) for item in getattr(spec, field)], message)
     bridges = [spec.management.bridge]
     if spec.management.bond and spec.management.bond.name in bridges:
         yield Conflict(("management", "bridge"), f"the bridge and its bond are both called {bridges[0]}")
@@ -87,10 +94,14 @@ def _names(spec: HostSpec) -> Iterator[Conflict]:
         bridges += [network.bridge] if network.bridge else []
 
 
-def _twice(path: tuple[str, ...], names: list[str], message: str) -> Iterator[Conflict]:
+def called_twice(field: str, names: Sequence[str], message: str) -> Iterator[Conflict]:
+    """Where a name comes again in a list.
+
+    :param field: that holds the list.
+    """
     for index, name in enumerate(names):
         if name in names[:index]:
-            yield Conflict((*path, index), message.format(name))
+            yield Conflict((field, index), message.format(name))
 
 
 def _uplinks(spec: HostSpec) -> Iterator[Conflict]:
