@@ -30,6 +30,16 @@ def choose_nics(management: ManagementNetwork, nics: tuple[NicFacts, ...]) -> Ni
     """
     if not nics:
         return NicChoice((), "no network card was found in this machine")
+    choice = _choose(management, tuple(nic for nic in nics if not nic.iscsi))
+    if choice.problem and (kept := tuple(nic for nic in nics if nic.iscsi)):
+        why = f"the machine's disk is reached over iSCSI through {_listed(kept)}, which carries nothing else"
+        return NicChoice((), f"{choice.problem}; {why}")
+    return choice
+
+
+def _choose(management: ManagementNetwork, nics: tuple[NicFacts, ...]) -> NicChoice:
+    if not nics:
+        return NicChoice((), "no network card is left for the management network")
     if management.bond:
         members = find_members(management.bond.nics, nics)
         return NicChoice(() if members.problem else members.cards, members.problem)

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from tests.lab.switch import Switch
 
-__all__ = ["CPU", "Disk", "Firmware", "Machine", "Netboot", "command_line"]
+__all__ = ["CPU", "SAN_MAC", "SAN_SERVER", "Disk", "Firmware", "Machine", "Netboot", "San", "command_line"]
 
 CPU = "max,-smap,-smep,-x2apic,-rdtscp"
 _ANSWERS_TO = (22, 443)
@@ -74,6 +74,24 @@ class Netboot:
 
 
 @dataclass(frozen=True)
+class San:
+    """A second card, whose firmware starts the machine from a disk over iSCSI, as a storage network's does.
+
+    :ivar tftp: the folder that its network serves.
+    :ivar file: the iPXE script in it that the card runs.
+    :ivar port: on 127.0.0.1, where the target answers; the machine sees it at :data:`SAN_SERVER`.
+    """
+
+    tftp: Path
+    file: str
+    port: int
+
+
+SAN_SERVER = "10.0.3.100:3260"
+SAN_MAC = "52:54:00:5e:40:03"
+
+
+@dataclass(frozen=True)
 class Machine:
     """A machine that can be started.
 
@@ -83,6 +101,7 @@ class Machine:
     :ivar mac: of the one NIC, on QEMU's user-mode network, which lets nothing out of this machine.
     :ivar switch: stands between that network and the machine, whose NICs are then those cabled to the switch.
     :ivar netboot: boots over the network first when its disks do not.
+    :ivar san: comes before all else in the boot order.
     :ivar ports: TCP ports of the machine that get a port on 127.0.0.1.
     :ivar services: addresses on its network (``10.0.2.100:443``), each with the TCP port on 127.0.0.1 that
         answers there.
@@ -104,6 +123,7 @@ class Machine:
     secure_boot: bool = False
     netboot: Netboot | None = None
     switch: Switch | None = None
+    san: San | None = None
     extra: tuple[str, ...] = field(default=())
 
 
@@ -136,6 +156,7 @@ def command_line(
         "-device", "qemu-xhci,id=usb",
         "-device", "virtio-rng-pci",
         *_network(machine, forwards),
+        *(_san(machine.san) if machine.san else []),
     ]  # fmt: skip
     if machine.firmware is Firmware.UEFI:
         words += _flash(machine, firmware)
@@ -171,8 +192,7 @@ def _network(machine: Machine, forwards: dict[int, int]) -> list[str]:
     # restrict=on: the guest gets DHCP, TFTP and our forwards, and reaches nothing else.
     rules = "".join(f",hostfwd=tcp:127.0.0.1:{forwards[port]}-:{port}" for port in machine.ports)
     # A program for each connection: QEMU by itself would make one for all.
-    rules += "".join(f",guestfwd=tcp:{address}-cmd:bash -c '{_RELAY.format(port=port)}'"
-                     for address, port in machine.services)  # fmt: skip
+    rules += "".join(_relayed(address, port) for address, port in machine.services)
     if machine.switch is not None:
         return ["-netdev", f"user,id=net0,restrict=on{rules}", *_switched(machine.switch)]
     card = f"virtio-net-pci,netdev=net0,mac={machine.mac}"
@@ -183,6 +203,16 @@ def _network(machine: Machine, forwards: dict[int, int]) -> list[str]:
     if netboot is None or not netboot.rom:
         card += ",romfile="
     return ["-netdev", f"user,id=net0,restrict=on{rules}", "-device", card]
+
+
+def _relayed(address: str, port: int) -> str:
+    return f",guestfwd=tcp:{address}-cmd:bash -c '{_RELAY.format(port=port)}'"
+
+
+def _san(san: San) -> list[str]:
+    network = f"user,id=san,restrict=on,net=10.0.3.0/24,tftp={san.tftp},bootfile={san.file}"
+    card = f"virtio-net-pci,netdev=san,mac={SAN_MAC}{_boot(0)}"
+    return ["-netdev", network + _relayed(SAN_SERVER, san.port), "-device", card]
 
 
 def _switched(switch: Switch) -> list[str]:

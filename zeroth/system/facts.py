@@ -230,6 +230,7 @@ class NicFacts(_Fact):
     :ivar sriov_vfs: how many virtual functions it can have; 0 without SR-IOV.
     :ivar bus: its address on the bus, ``0000:00:02.0``.
     :ivar neighbour: what is at the other end, if it was heard until now.
+    :ivar iscsi: the machine was started through it from a disk over iSCSI: it is that disk's alone.
     """
 
     name: str
@@ -241,6 +242,7 @@ class NicFacts(_Fact):
     bus: str = ""
     product: str = ""
     neighbour: NeighbourFacts | None = None
+    iscsi: bool = False
 
 
 class FirmwareFacts(_Fact):

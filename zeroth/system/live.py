@@ -7,6 +7,7 @@ devices, empty card readers) is left out; disks that are one disk over several p
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -28,6 +29,8 @@ MEDIUM = Path("/run/zeroth/medium")
 
 _NOT_DISKS = ("loop", "ram", "zram", "dm-", "md", "sr", "fd", "nbd", "mtdblock", "drbd", "rbd")
 _EFI_SECURE_BOOT = "efi/efivars/SecureBoot-8be4df61-93ca-11d2-aa0d-00e098032b8c"
+# Left by the initrd: the addresses of the cards by which it logged in to the disk that the firmware started from.
+_ISCSI_CARDS = Path("/run/zeroth/iscsi")
 
 
 class LiveMachine:
@@ -246,6 +249,8 @@ def _transport(name: str, sys_path: Path, udev: Mapping[str, str]) -> str:
         return "usb"
     if bus == "ata" or "/ata" in real:
         return "sata"
+    if re.search(r"/session\d+/target", real):
+        return "iscsi"
     if "/end_device-" in real:
         return "sas"
     return "virtio" if "/virtio" in real else bus
@@ -253,6 +258,7 @@ def _transport(name: str, sys_path: Path, udev: Mapping[str, str]) -> str:
 
 def _nics(context: pyudev.Context) -> Iterator[NicFacts]:
     heard = neighbours()
+    iscsi = _read(_ISCSI_CARDS).lower().split()
     for device in context.list_devices(subsystem="net"):
         path = Path(device.sys_path)
         # Bridges, bonds, tunnels and the loopback have no device behind them; virtual functions have a physical one.
@@ -274,6 +280,7 @@ def _nics(context: pyudev.Context) -> Iterator[NicFacts]:
             bus=bus.name,
             product=str(device.properties.get("ID_MODEL_FROM_DATABASE", "")),
             neighbour=heard.get(path.name),
+            iscsi=_read(path / "address").lower() in iscsi,
         )
 
 

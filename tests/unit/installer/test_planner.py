@@ -219,6 +219,16 @@ def test_the_cards_of_a_bond_must_all_be_there() -> None:
         assert words in reasons
 
 
+def test_the_card_of_a_disk_over_iscsi_carries_nothing_else() -> None:
+    its = NicFacts(name="enp2s0", mac="52:54:00:00:00:02", carrier=True, iscsi=True)
+    facts = machine(disk(), nics=(NIC, its))
+    assert _plan(facts).nics == (NIC,)
+    for management in ({"nic": "enp2s0"}, {"bond": {"nics": ["enp1s0", "enp2s0"]}}):
+        reasons = _reasons(plan_installation(facts, request(spec(management=management))))
+        assert "over iSCSI through enp2s0 (52:54:00:00:00:02, link), which carries nothing else" in reasons
+    assert "no network card is left" in _reasons(plan_installation(machine(disk(), nics=(its,)), request()))
+
+
 def test_nic_is_never_guessed() -> None:
     two = (NIC, NicFacts(name="enp2s0", mac="52:54:00:00:00:02", carrier=True))
     assert "2 of them" in _reasons(plan_installation(machine(disk(), nics=two), request()))

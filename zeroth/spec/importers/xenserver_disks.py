@@ -58,8 +58,9 @@ def _target(answer: XmlAnswer, primary: Element, arrays: list[Element]) -> list[
         draft.wrong("<primary-disk> is empty", "Name the disk.", primary.where, "disk")
         return []
     if text.startswith("iscsi:"):
-        message = "installing on an iSCSI disk (RFC 4173) has no counterpart"
-        draft.wrong(message, "Name a disk of the machine.", primary.inside, "disk")
+        message = "an iSCSI disk is not set up by an answer here (RFC 4173)"
+        hint = "Have the firmware start the machine from it: it then is a disk like others, which the answer names."
+        draft.wrong(message, hint, primary.inside, "disk")
         _drop_all(answer, arrays)
         return []
     if where and software:
