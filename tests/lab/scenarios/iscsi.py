@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from tests.lab import disks
-from tests.lab.answers import answer
+from tests.lab.answers import TARGET, answer
 from tests.lab.checks import check_host
 from tests.lab.host import Host
 from tests.lab.install import (
@@ -43,7 +43,6 @@ set username {user}
 set password {secret}
 sanboot --drive 0x80 iscsi:{server}:::1:{iqn} || exit 1
 """
-_SERIAL = "zeroth-lab-san"
 
 
 @dataclass
@@ -67,7 +66,7 @@ class _Target:
         self._say("--op", "new", "--mode", "logicalunit", "--tid", "1", "--lun", "1", "-b",
                   os.fspath(self.folder / "san.raw"))  # fmt: skip
         self._say("--op", "update", "--mode", "logicalunit", "--tid", "1", "--lun", "1", "--params",
-                  f"vendor_id=ZEROTH,product_id=LAB,scsi_sn={_SERIAL}")  # fmt: skip
+                  f"vendor_id=ZEROTH,product_id=LAB,scsi_sn={TARGET}")  # fmt: skip
         self._say("--op", "bind", "--mode", "target", "--tid", "1", "-I", "ALL")
         self._say("--op", "new", "--mode", "account", "--user", USER, "--password", SECRET)
         self._say("--op", "bind", "--mode", "account", "--tid", "1", "--user", USER)
