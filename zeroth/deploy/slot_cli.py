@@ -49,6 +49,7 @@ def status(*, as_json: bool) -> None:
       zeroth slot status --json
     """
     here = booted()
+    as_root()
     state = read_boot_state(here.esp())
     if as_json:
         on_trial = here.on_trial(state.committed)

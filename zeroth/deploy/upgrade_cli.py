@@ -121,6 +121,7 @@ def status(*, as_json: bool, alert: bool) -> None:
       zeroth upgrade status --json
     """  # fmt: skip
     here = booted()
+    as_root()
     found = upgrade_status(SlotState(), "a" if here.slot == "a" else "b", read_boot_state(here.esp()))
     if alert:
         if found.failed:
