@@ -83,7 +83,10 @@ def check_network(host: Host) -> None:
     ports = host.ssh("ovs-vsctl list-ports xenbr0").split()
     expect(ports, "the bridge xenbr0 has no port")
     addresses = json.loads(host.ssh("ip -json -4 address show"))
-    holders = [link["ifname"] for link in addresses if link["ifname"] != "lo" and link["addr_info"]]
+    # The card of a disk over iSCSI has its own; the scenario looks at that.
+    others = ("lo", *host.ssh("cat /run/zeroth/iscsi 2>/dev/null", ok=(0, 1)).split())
+    holders = [link["ifname"] for link in addresses
+               if link["addr_info"] and not {link["ifname"], link["address"]} & {*others}]  # fmt: skip
     # A tagged port is a bridge of its own to Open vSwitch.
     wanted = "mgmt0" if "mgmt0" in host.ssh("ovs-vsctl list-br").split() else "xenbr0"
     expect(holders == [wanted], f"addresses are on {holders}, not on {wanted} alone")
