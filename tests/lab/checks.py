@@ -82,11 +82,14 @@ def check_network(host: Host) -> None:
     """The management address is on the Open vSwitch bridge (or its tagged port), which has the NIC as a port."""
     ports = host.ssh("ovs-vsctl list-ports xenbr0").split()
     expect(ports, "the bridge xenbr0 has no port")
-    addresses = json.loads(host.ssh("ip -json -4 address show"))
+    links = json.loads(host.ssh("ip -json address show"))
     # The card of a disk over iSCSI has its own; the scenario looks at that.
-    others = ("lo", *host.ssh("cat /run/zeroth/iscsi 2>/dev/null", ok=(0, 1)).split())
-    holders = [link["ifname"] for link in addresses
-               if link["addr_info"] and not {link["ifname"], link["address"]} & {*others}]  # fmt: skip
+    others = host.ssh("cat /run/zeroth/iscsi 2>/dev/null", ok=(0, 1)).split()
+    holders = [
+        link["ifname"] for link in links
+        if link["ifname"] != "lo" and link.get("address") not in others
+        and any(address["family"] == "inet" for address in link["addr_info"])
+    ]  # fmt: skip
     # A tagged port is a bridge of its own to Open vSwitch.
     wanted = "mgmt0" if "mgmt0" in host.ssh("ovs-vsctl list-br").split() else "xenbr0"
     expect(holders == [wanted], f"addresses are on {holders}, not on {wanted} alone")
