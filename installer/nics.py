@@ -26,7 +26,8 @@ class NicChoice:
 def choose_nics(management: ManagementNetwork, nics: tuple[NicFacts, ...]) -> NicChoice:
     """Find each card by MAC address or kernel name.
 
-    Where the answer names none it is the only one with a link, or the only one there is.
+    Where the answer names none it is the only one with a link, or the only one there is. The card of a disk over iSCSI
+    counts for none.
     """
     if not nics:
         return NicChoice((), "no network card was found in this machine")

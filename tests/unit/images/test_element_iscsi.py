@@ -19,16 +19,16 @@ class Initrd:
         self.folder, self.log = folder, folder / "called"
         for name in ("class/iscsi_session", "run/zeroth"):
             (folder / name).mkdir(parents=True)
-        self._write("net/enp2s0", address=MAC, device="")
-        self._write("net/enp1s0", address="52:54:00:00:00:01", device="")
+        self.write("net/enp2s0", address=MAC, device="")
+        self.write("net/enp1s0", address="52:54:00:00:00:01", device="")
         self.log.touch()
 
     def table(self, **card: str) -> None:
         """What the firmware left."""
         usual = {"mac": MAC, "ip-addr": "192.0.2.7", "prefix-len": "24", "gateway": "192.0.2.1", "vlan": "0"}
-        self._write("ibft/initiator", **{"initiator-name": "iqn.2010-04.test:me"})
-        self._write("ibft/ethernet0", **usual | {name.replace("_", "-"): text for name, text in card.items()})
-        self._write("ibft/target0", **{"target-name": TARGET, "ip-addr": "198.51.100.9", "port": "3260"})
+        self.write("ibft/initiator", **{"initiator-name": "iqn.2010-04.test:me"})
+        self.write("ibft/ethernet0", **usual | {name.replace("_", "-"): text for name, text in card.items()})
+        self.write("ibft/target0", **{"target-name": TARGET, "ip-addr": "198.51.100.9", "port": "3260"})
 
     def play(self, what: str, *, works: bool = True, root: str = "", routed: str = "enp1s0") -> list[str]:
         """Run it; returns what it said.
@@ -71,7 +71,7 @@ iscsistart() {{
     def called(self) -> list[str]:
         return self.log.read_text().splitlines()
 
-    def _write(self, folder: str, **files: str) -> None:
+    def write(self, folder: str, **files: str) -> None:
         (self.folder / folder).mkdir(parents=True)
         for name, text in files.items():
             (self.folder / folder / name).write_text(text + "\n")
@@ -132,6 +132,24 @@ def test_vlan(initrd: Initrd) -> None:
         "ip link set dev enp2s0.42 up",
         "ip addr add 192.0.2.7/24 dev enp2s0.42",
     ]
+
+
+def test_ipv6(initrd: Initrd) -> None:
+    initrd.table(ip_addr="2001:db8::7", prefix_len="64", gateway="2001:db8::1")
+    initrd.play("zeroth_offer_firmware_disk")
+    assert "ip addr add 2001:db8::7/64 dev enp2s0" in initrd.called
+
+
+def test_each_card_of_the_table_is_used(initrd: Initrd) -> None:
+    initrd.table()
+    other = {"mac": "52:54:00:00:00:01", "ip-addr": "203.0.113.7", "prefix-len": "24", "gateway": "0.0.0.0"}
+    initrd.write("ibft/ethernet1", **other)
+    initrd.play("zeroth_offer_firmware_disk", routed="enp2s0")
+    assert [line for line in initrd.called if "addr add" in line] == [
+        "ip addr add 192.0.2.7/24 dev enp2s0",
+        "ip addr add 203.0.113.7/24 dev enp1s0",
+    ]
+    assert (initrd.folder / "run/zeroth/iscsi").read_text().split() == [MAC, "52:54:00:00:00:01"]
 
 
 def test_a_card_that_is_not_there_is_named(initrd: Initrd) -> None:
