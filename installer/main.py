@@ -216,7 +216,7 @@ class Session:
             self.links()
             image = self.image()
             if spec.mode is RunMode.UPGRADE:
-                upgrade = find_upgrade(self.machine.facts(), spec, image)
+                upgrade = find_upgrade(self.machine.facts(), spec, image, self.places)
         if spec.mode is RunMode.UPGRADE:
             return replace(self._upgrade(upgrade, step, plan_only=plan_only), reservations=tuple(told))
         with step.step("Plan"):
@@ -299,7 +299,7 @@ class Session:
         """The medium's version goes into the other slot of the host on the disk."""
         with step.step("Check the image"):
             verify_image(upgrade.image)
-        with upgrade.planned(self.places.mounts, plan_only=plan_only) as plan:
+        with upgrade.planned(plan_only=plan_only) as plan:
             if isinstance(plan, str):
                 return Report(Ended.NOTHING_TO_DO, plan)
             self._print(lambda console: show_upgrade(console, plan))

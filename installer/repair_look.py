@@ -7,9 +7,9 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from installer.hosts import FoundHost, found_hosts, identified, state_device, titles
 from installer.preflight import Check, Result
-from installer.upgrade import carries_host
-from zeroth.deploy.arrays import DEVICES, array_device
+from zeroth.deploy.arrays import DEVICES
 from zeroth.deploy.booted import booted
 from zeroth.deploy.bootenv import ENVIRONMENT, BootState, boot_state_problem, read_boot_state
 from zeroth.deploy.bootmenu import MENU
@@ -24,29 +24,9 @@ from zeroth.errors import ExitCode, UserError
 from zeroth.progress import Step
 from zeroth.system.block import mounted, partition_path
 from zeroth.system.facts import DiskFacts, Facts, PartitionFacts
-from zeroth.system.mdraid import Array, assemble, read_array, stop_array
+from zeroth.system.mdraid import Array, read_array
 
-__all__ = ["FoundHost", "Leg", "Wanted", "find_host", "look", "opened_host", "place_of",
-           "starts_signed"]  # fmt: skip
-
-_MEMBER = "linux_raid_member"
-
-
-@dataclass(frozen=True)
-class FoundHost:
-    """A finished installation.
-
-    :ivar array: of a mirror the UUID of its state partition's array, as mdadm writes it; else empty.
-    """
-
-    disks: tuple[DiskFacts, ...]
-    array: str = ""
-
-    @property
-    def title(self) -> str:
-        """For people."""
-        applied = self.disks[0].zeroth.applied if self.disks[0].zeroth else None
-        return f"{' and '.join(disk.path for disk in self.disks)} ({applied.version if applied else 'unknown'})"
+__all__ = ["Leg", "Wanted", "find_host", "look", "opened_host", "place_of", "starts_signed"]
 
 
 @dataclass(frozen=True)
@@ -117,12 +97,8 @@ def find_host(facts: Facts, wanted: str | None) -> FoundHost:
     :param wanted: the path of a disk of it, any of its names; without, there must be one host alone.
     :raises UserError: when there is none, or more than one, or not that one.
     """
-    groups: dict[str, list[DiskFacts]] = {}
-    for disk in facts.disks:
-        if carries_host(disk):
-            groups.setdefault(_array(disk) or disk.path, []).append(disk)
-    hosts = [FoundHost(tuple(disks), "" if name == disks[0].path else name) for name, disks in groups.items()]
-    there = "Hosts that are there: " + "; ".join(host.title for host in hosts) + "."
+    hosts = found_hosts(facts.disks)
+    there = titles(hosts)
     if not hosts:
         raise UserError(
             "no disk of this machine carries a finished installation of zeroth",
@@ -138,13 +114,6 @@ def find_host(facts: Facts, wanted: str | None) -> FoundHost:
     if len(hosts) > 1:
         raise UserError("this machine has several hosts on its disks", f"Say --disk. {there}")
     return hosts[0]
-
-
-def _array(disk: DiskFacts) -> str:
-    state = next((part for part in disk.partitions if part.number == Part.STATE), None)
-    uuids = [sign.uuid for sign in state.signatures if sign.type == _MEMBER] if state else []
-    digits = uuids[0].replace("-", "").replace(":", "").lower() if uuids else ""
-    return ":".join(digits[at : at + 8] for at in range(0, len(digits), 8))
 
 
 @contextmanager
@@ -164,27 +133,9 @@ def opened_host(
         if busy or disk.read_only:
             why = "; ".join(busy) or f"{disk.path} can only be read"
             raise UserError(f"what the host boots by cannot be written: {why}", "Unmount it.", code=ExitCode.MACHINE)
-    with ExitStack() as held:
-        disks = host.disks
-        device = partition_path(Path(disks[0].path), Part.STATE)
-        running = _running(host)
-        if host.array:
-            device = array_device(Part.STATE, arrays)
-            if look_at(device) is None:
-                members = [partition_path(Path(disk.path), Part.STATE) for disk in disks]
-                assemble(device, host.array, members)
-                held.callback(stop_array, device)
-            array = look_at(device)
-            whole = {one.disk for one in array.members if one.whole} if array else set[Path]()
-            disks = tuple(disk for disk in disks if Path(disk.path) in whole)
-        state = running or SlotState(held.enter_context(mounted(device, mounts / "repair")))
-        identity, _ = installation(state)
-        strangers = [disk.path for disk in disks if not identity.leg_of(disk.table_uuid)]
-        if strangers or not disks:
-            raise UserError(
-                f"{' and '.join(strangers) or host.title} is not what its installation made", "Install again.",
-                code=ExitCode.MACHINE,
-            )  # fmt: skip
+    with state_device(host, arrays, look_at) as (device, disks), ExitStack() as held:
+        state = _running(host) or SlotState(held.enter_context(mounted(device, mounts / "repair")))
+        identified(host, disks, state)
         yield state, disks
 
 

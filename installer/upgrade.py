@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from installer.apply import Places
 from installer.disks import choose_disks
+from installer.hosts import FoundHost, found_hosts, identified, state_device, titles
 from installer.image import ImageFile, InstallImage
+from zeroth.deploy.arrays import array_device, assembled
+from zeroth.deploy.bootenv import read_boot_state
+from zeroth.deploy.bootsync import copy_boot_files
+from zeroth.deploy.esp import Esp
 from zeroth.deploy.layout import Part
 from zeroth.deploy.running import SLOT_PARTS, resting_host
 from zeroth.deploy.slotstate import SlotState, other_slot
@@ -16,17 +22,22 @@ from zeroth.deploy.upgrade import RunningHost, UpgradePlan, plan_upgrade
 from zeroth.deploy.upgrade_apply import Upgrade
 from zeroth.deploy.zup import UpgradePayload
 from zeroth.deploy.zup_header import Header, Kind, Payload
-from zeroth.errors import ExitCode, UserError
+from zeroth.errors import UserError
 from zeroth.progress import Step
-from zeroth.spec.model import HostSpec
+from zeroth.spec.model import DiskSpec, HostSpec
+from zeroth.spec.model.disks import Layout
 from zeroth.system.block import exclusive, mounted, partition_path
 from zeroth.system.facts import DiskFacts, Facts
+from zeroth.system.mdraid import Array, read_array
 from zeroth.system.multipath import open_map
 from zeroth.system.run import run
 
-__all__ = ["HostUpgrade", "MediumSource", "carries_host", "find_upgrade"]
+__all__ = ["HostUpgrade", "MediumSource", "find_upgrade"]
 
 _ARCHITECTURE = "amd64"
+_ONE_LEG = (
+    "one disk of the mirror is upgraded: the other is away or out of date, and follows when the host makes it whole"
+)
 
 
 @dataclass(frozen=True)
@@ -68,61 +79,80 @@ class MediumSource:
 
 @dataclass
 class HostUpgrade:
-    """The upgrade of the host on one disk.
+    """The upgrade of a host on the disks of this machine.
 
     :param spec: the answer; `reinstall` applies an upgrade again that failed.
     """
 
-    facts: DiskFacts
+    host: FoundHost
     image: InstallImage
     manifest: ImageFile
     spec: HostSpec
+    places: Places = field(default_factory=Places)
+    look_at: Callable[[Path], Array | None] = read_array
     _state: SlotState = field(default_factory=SlotState)
 
-    @property
-    def disk(self) -> Path:
-        """Its path."""
-        return Path(self.facts.path)
-
     @contextmanager
-    def planned(self, mounts: Path, *, plan_only: bool = False) -> Iterator[UpgradePlan | str]:
+    def planned(self, *, plan_only: bool = False) -> Iterator[UpgradePlan | str]:
         """The plan, or why there is nothing to do. The host's state partition is mounted for the time of the block.
 
-        :param mounts: a folder under which it is mounted.
-        :param plan_only: nothing will be applied, and the disk is not written to at all.
+        :param plan_only: nothing will be applied, and the disks are not written to at all.
         :raises UserError: when the host cannot be upgraded, or its files do not fit together.
         """
-        open_map(self.facts, tuple(Part))
         # Any other mount would replay the file system's journal, and so write.
         options = "nodev,nosuid,noexec" + (",ro,noload" if plan_only else "")
-        device = partition_path(self.disk, Part.STATE)
-        with exclusive(self.disk), mounted(device, mounts / "state", options=options) as folder:
-            self._state = SlotState(folder)
-            host = resting_host(self._state, self.disk)
-            header = MediumSource(self.image, self.manifest).header
-            waiting = self._state.pending(other_slot(host.slot))
-            if waiting and waiting.root_hash == header.tree.root_hash and not self.spec.reinstall:
-                # A medium that stays in its drive would begin again for ever.
-                what = "waits to be tried" if host.boot.trial and host.boot.tries else "was tried and failed"
-                yield f"this upgrade was applied to the host on {self.disk} at {waiting.time}, and {what}"
-            else:
-                plan = plan_upgrade(host, header, allow_downgrade=self.spec.allow_downgrade)
-                yield plan or f"the host on {self.disk} runs this very image already"
+        arrays = self.places.arrays
+        with ExitStack() as held:
+            for disk in self.host.disks:
+                open_map(disk, tuple(Part))
+                held.enter_context(exclusive(Path(disk.path)))
+            opened = state_device(self.host, arrays, self.look_at, read_only=plan_only)
+            device, legs = held.enter_context(opened)
+            mount = mounted(device, self.places.mounts / "state", options=options)
+            self._state = SlotState(held.enter_context(mount))
+            identity = identified(self.host, legs, self._state)
+            if self.host.array:
+                disks, parts = [Path(disk.path) for disk in legs], tuple(SLOT_PARTS.values())
+                held.enter_context(assembled(disks, identity, parts, arrays, read_only=plan_only))
+            yield self._plan(resting_host(self._state, _boot_files(legs), self._device), len(legs))
+
+    def _plan(self, host: RunningHost, legs: int) -> UpgradePlan | str:
+        header = MediumSource(self.image, self.manifest).header
+        waiting = self._state.pending(other_slot(host.slot))
+        if waiting and waiting.root_hash == header.tree.root_hash and not self.spec.reinstall:
+            # A medium that stays in its drive would begin again for ever.
+            what = "waits to be tried" if host.boot.trial and host.boot.tries else "was tried and failed"
+            return f"this upgrade was applied to the host on {self.host.where} at {waiting.time}, and {what}"
+        plan = plan_upgrade(host, header, allow_downgrade=self.spec.allow_downgrade)
+        if plan and self.host.array and legs == 1:
+            plan = replace(plan, notes=(*plan.notes, _ONE_LEG))
+        return plan or f"the host on {self.host.where} runs this very image already"
 
     def apply(self, plan: UpgradePlan, step: Step) -> None:
         """Write it.
 
         :raises UserError: as :meth:`zeroth.deploy.upgrade_apply.Upgrade.run`.
         """
+        best, *others = (Esp(device) for device in (plan.host.esp, *plan.host.other_esps))
+        for esp in others:
+            # What the host would do at its start; by then all disks have the same boot state, and it could not tell.
+            if read_boot_state(esp).generation != read_boot_state(best).generation:
+                with step.step(f"Bring the boot files on {esp.device} up to date") as copying:
+                    copy_boot_files(best, esp, copying)
         source = MediumSource(self.image, self.manifest)
         Upgrade(plan, source, self._state, lambda: self._slot_image(plan.host)).run(step)
+
+    def _device(self, part: Part) -> Path:
+        if self.host.array:
+            return array_device(part, self.places.arrays)
+        return partition_path(Path(self.host.disks[0].path), part)
 
     @contextmanager
     def _slot_image(self, host: RunningHost) -> Iterator[Path]:
         """The image in the slot that the host starts by default."""
-        device = partition_path(self.disk, SLOT_PARTS[host.slot])
         where = self._state.root.with_name("image")
         where.mkdir(parents=True, exist_ok=True)
+        device = self._device(SLOT_PARTS[host.slot])
         run(["mount", "-t", "squashfs", "-o", "ro,nodev,nosuid,noexec", device, where])
         try:
             yield where
@@ -130,38 +160,38 @@ class HostUpgrade:
             run(["umount", where])
 
 
-def find_upgrade(facts: Facts, spec: HostSpec, image: InstallImage) -> HostUpgrade:
+def _boot_files(disks: Sequence[DiskFacts]) -> Esp:
+    """Of all disks; the first is the one whose boot state is the newest."""
+    each = [Esp(partition_path(Path(disk.path), Part.ESP)) for disk in disks]
+    return Esp(*(esp.device for esp in sorted(each, key=lambda esp: -read_boot_state(esp).generation)))
+
+
+def find_upgrade(facts: Facts, spec: HostSpec, image: InstallImage, places: Places | None = None) -> HostUpgrade:
     """The host that the answer means: the one on a disk that it selects, among those that carry a finished zeroth.
 
     :raises UserError: when there is none, or more than one.
     """
-    hosts = tuple(disk for disk in facts.disks if carries_host(disk))
-    choice = choose_disks(spec.disk, hosts)
-    legs = [disk for disk in choice.legs or hosts if _is_leg(disk)]
-    if legs and len(legs) == len(choice.legs or hosts):
+    hosts = found_hosts(facts.disks)
+    if not hosts:
         raise UserError(
-            f"the host on {' and '.join(disk.path for disk in legs)} lies on two disks, and is not upgraded from a "
-            "medium by this version",
-            "Start it, and upgrade it there: `zeroth upgrade apply`.", code=ExitCode.MACHINE,
-        )  # fmt: skip
-    if not hosts or len(choice.legs) != 1 or choice.problems:
-        found = ", ".join(f"{disk.path} ({disk.zeroth.applied.version})"
-                          for disk in hosts if disk.zeroth and disk.zeroth.applied)  # fmt: skip
-        raise UserError(
-            "; ".join(choice.problems) if hosts else "no disk of this machine carries a host that could be upgraded",
-            f"Hosts that are there: {found}." if hosts else "Leave `upgrade` out of the answer to install.",
+            "no disk of this machine carries a host that could be upgraded",
+            "Leave `upgrade` out of the answer to install.",
         )
+    host, problems = _selected(spec.disk, hosts)
+    if host is None:
+        raise UserError("; ".join(problems), titles(hosts))
     if image.manifest is None:
         raise UserError("the medium has no manifest, by which an upgrade decides", "Write the medium again.")
-    return HostUpgrade(choice.legs[0], image, image.manifest, spec)
+    return HostUpgrade(host, image, image.manifest, spec, places or Places())
 
 
-def _is_leg(disk: DiskFacts) -> bool:
-    """Whether the host on a disk lies on two of them."""
-    signs = [sign.type for part in disk.partitions if part.number == Part.STATE for sign in part.signatures]
-    return "linux_raid_member" in signs
-
-
-def carries_host(disk: DiskFacts) -> bool:
-    """Whether a disk carries a finished installation."""
-    return bool(disk.zeroth and disk.zeroth.state and disk.zeroth.applied and not disk.zeroth.marker)
+def _selected(spec: DiskSpec, hosts: Sequence[FoundHost]) -> tuple[FoundHost | None, Sequence[str]]:
+    """A host is meant when one of its disks is; its disks together are one candidate, not two."""
+    one = spec.model_copy(update={"layout": Layout.SINGLE, "mirror_with": None, "sr_disks": (), "wipe_disks": ()})
+    problems: Sequence[str] = ()
+    for leg in range(2):
+        choice = choose_disks(one, tuple(host.disks[min(leg, len(host.disks) - 1)] for host in hosts))
+        if choice.legs:
+            return next(host for host in hosts if choice.legs[0] in host.disks), ()
+        problems = problems or choice.problems
+    return None, problems

@@ -30,8 +30,6 @@ __all__ = ["check_installation", "check_untouched", "check_upgrade", "installed_
 
 _MACHINE = "lab-bios-empty"
 _JOURNAL = "/install/journal.jsonl"
-# debugfs says so, and ends as if all were well.
-_NOT_OPEN = "Filesystem not open"
 
 
 def check_installation(log: WriteLog, path: Path, spec: HostSpec, digest: str) -> int:
@@ -147,17 +145,16 @@ def _read_journal(state: Path, where: str) -> bool:
 
     :returns: whether there is a whole file system in which to look.
     """
-    with tempfile.NamedTemporaryFile(prefix="zeroth-undo-", suffix=".e2undo") as undo:
-        Path(undo.name).unlink()
-        whole = _NOT_OPEN not in run(["debugfs", "-w", "-z", undo.name, "-R", "journal_run", state]).stderr
+    with tempfile.TemporaryDirectory(prefix="zeroth-undo-") as folder:
+        undo = Path(folder) / "undo"
+        # Statuses of e2fsck(8): 0 and 1 are a whole file system.
+        checked = run(["e2fsck", "-p", "-E", "journal_only", "-z", undo, state], ok=range(16))
         said = run(["debugfs", "-R", f"cat {_JOURNAL}", state]).stdout
-        if whole:
-            run(["e2undo", undo.name, state])
-        Path(undo.name).touch()
+        run(["e2undo", undo, state])
     for line in said.splitlines(keepends=True):
         if line.endswith("\n"):
             try:
                 json.loads(line)
             except ValueError:
                 raise LabError(f"{where}: the journal holds {line!r}") from None
-    return whole
+    return checked.status in (0, 1)

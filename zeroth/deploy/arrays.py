@@ -63,16 +63,23 @@ def make_arrays(disks: Sequence[Path], identity: InstallId, devices: Path = DEVI
 
 @contextmanager
 def assembled(
-    disks: Sequence[Path], identity: InstallId, parts: Sequence[Part], devices: Path = DEVICES
+    disks: Sequence[Path],
+    identity: InstallId,
+    parts: Sequence[Part],
+    devices: Path = DEVICES,
+    *,
+    read_only: bool = False,
 ) -> Iterator[None]:
     """Start arrays that are on these disks, for the time of the block.
 
+    :param read_only: nothing is written to the disks, not even that an array was started.
     :raises CommandFailed: when one of them is not there.
     """
     with ExitStack() as running:
         for part in parts:
             device = array_device(part, devices)
-            assemble(device, identity.array_uuid(part), [partition_path(disk, part) for disk in disks])
+            members = [partition_path(disk, part) for disk in disks]
+            assemble(device, identity.array_uuid(part), members, read_only=read_only)
             running.callback(stop_array, device)
         yield
 

@@ -6,7 +6,7 @@ import json
 import re
 import shutil
 import uuid
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -21,7 +21,7 @@ from zeroth.deploy.slotstate import Slot, SlotState, other_slot
 from zeroth.deploy.upgrade import RunningHost
 from zeroth.errors import ExitCode, UserError
 from zeroth.spec.stored import load_spec
-from zeroth.system.block import device_size, partition_path
+from zeroth.system.block import device_size
 from zeroth.system.files import atomic_write
 from zeroth.system.run import run
 
@@ -54,26 +54,21 @@ def read_host(state: SlotState, here: Booted | None = None) -> RunningHost:
     return replace(found, multipath=here.multipath)
 
 
-def resting_host(state: SlotState, disk: Path) -> RunningHost:
-    """The same of a host that does not run: of the slot that is started by default on this disk.
+def resting_host(state: SlotState, esp: Esp, device: Callable[[Part], Path]) -> RunningHost:
+    """The same of a host that does not run: of the slot that is started by default.
 
     :param state: of its state partition, mounted.
+    :param esp: of its disks.
+    :param device: of one of its partitions; of a mirror its array, which runs.
     :raises UserError: when its files do not fit together.
     """
-    esp = Esp(partition_path(disk, Part.ESP))
     slot: Slot = "b" if read_boot_state(esp).committed == "b" else "a"
     proved = state.proved(slot)
-    identity, installed = installation(state)
-    if identity.mirror:
-        raise UserError(
-            "this host lies on two disks, and is not upgraded from a medium by this version",
-            "Start it, and upgrade it there: `zeroth upgrade apply`.", code=ExitCode.MACHINE,
-        )  # fmt: skip
     path = f"/zeroth/{slot}/{ENTRY}"
     entry = esp.read_text(path) if esp.exists(path) else ""
     found, over = _ROOT_HASH.search(entry), _MULTIPATH.search(entry)
-    target = partition_path(disk, SLOT_PARTS[other_slot(slot)])
-    version = proved.version if proved else installed
+    version = proved.version if proved else installation(state)[1]
+    target = device(SLOT_PARTS[other_slot(slot)])
     host = _host(state, slot, esp, target, version, found[1] if found else "", trial=False)
     return replace(host, multipath=over[1] if over else "")
 

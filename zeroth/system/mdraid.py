@@ -80,13 +80,15 @@ def create_array(device: Path, uuid: str, name: str, members: Sequence[Path], *,
     )  # fmt: skip
 
 
-def assemble(device: Path, uuid: str, members: Sequence[Path] = ()) -> None:
+def assemble(device: Path, uuid: str, members: Sequence[Path] = (), *, read_only: bool = False) -> None:
     """Start an array that exists, with as many of its members as there are.
 
     :param members: where to look; everywhere when empty.
+    :param read_only: nothing can be written to it, and its members are not told that it was started.
     :raises CommandFailed: when there is none of that UUID, or it cannot be started.
     """
-    run(["mdadm", "--assemble", device, "--run", "--quiet", f"--uuid={uuid}", *members], env=_ENV)
+    only = ["--readonly"] if read_only else []
+    run(["mdadm", "--assemble", device, "--run", "--quiet", *only, f"--uuid={uuid}", *members], env=_ENV)
 
 
 def stop_array(device: Path) -> None:

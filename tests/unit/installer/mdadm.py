@@ -33,12 +33,14 @@ def main(words: list[str]) -> None:
             for member in present:
                 _write(member, _superblock(uuid.removeprefix("--uuid=").replace(":", "")))
             _start(state, Path(device), present)
-        case ["--assemble", device, "--run", "--quiet", uuid, *members]:
+        case ["--assemble", device, "--run", "--quiet", *rest]:
+            read_only = rest[0] == "--readonly"
+            uuid, *members = rest[1:] if read_only else rest
             wanted = bytes.fromhex(uuid.removeprefix("--uuid=").replace(":", ""))
             found = [Path(member) for member in members if _uuid(Path(member)) == wanted]
             if not found:
                 sys.exit(f"mdadm: no array with {uuid} on {members}")
-            _start(state, Path(device), found)
+            _start(state, Path(device), found, *(["--read-only"] if read_only else []))
         case ["--stop", "--quiet", device]:
             _stop(state, Path(device))
         case ["--manage", device, "--quiet", "--add", member]:
@@ -63,11 +65,11 @@ def main(words: list[str]) -> None:
             sys.exit(f"mdadm: these words are not known to the tests: {words}")
 
 
-def _start(state: Path, device: Path, members: list[Path]) -> None:
+def _start(state: Path, device: Path, members: list[Path], *options: str) -> None:
     note = state / device.name
     assert not note.exists(), f"{device} runs already"
     size = min(os.lseek(os.open(member, os.O_RDONLY), 0, os.SEEK_END) for member in members) - HEAD
-    words = ["losetup", "--find", "--show", "--offset", str(HEAD), "--sizelimit", str(size), str(members[0])]
+    words = ["losetup", *options, "--find", "--show", "--offset", str(HEAD), "--sizelimit", str(size), str(members[0])]
     loop = subprocess.run(words, check=True, capture_output=True, text=True).stdout.strip()
     os.mknod(device, stat.S_IFBLK | 0o600, Path(loop).stat().st_rdev)
     note.write_text("\n".join([loop, *map(str, members)]))

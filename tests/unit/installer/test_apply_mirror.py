@@ -10,7 +10,6 @@ from __future__ import annotations
 import hashlib
 import os
 import subprocess
-import sys
 from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import replace
@@ -26,10 +25,10 @@ from installer.image import InstallImage, read_image
 from installer.plan import Action, ActionKind, AlreadyApplied, InstallPlan, Outcome, Refused
 from installer.planner import PlanRequest, plan_installation
 from installer.replace import Replacement, plan_replacement
-from tests.unit.installer import mdadm
 from tests.unit.installer.loopdisk import LoopDisk, loop_disk
 from tests.unit.installer.machines import DIGEST, MACHINE, machine, spec
 from tests.unit.installer.medium import install_medium
+from tests.unit.installer.mirrors import running, stand_in
 from zeroth.deploy.arrays import assembled, opened_part
 from zeroth.deploy.bootenv import BootState, read_boot_state
 from zeroth.deploy.esp import Esp
@@ -44,7 +43,6 @@ from zeroth.progress import Step, Stream
 from zeroth.spec.model import HostSpec
 from zeroth.system.block import mounted, partition_path
 from zeroth.system.facts import FirmwareFacts
-from zeroth.system.mdraid import Array, Member
 from zeroth.system.size import GIB, MIB
 
 pytestmark = [pytest.mark.skipif(os.geteuid() != 0, reason="loop devices and mounts need root"), pytest.mark.thorough]
@@ -64,14 +62,7 @@ def image(tmp_path_factory: pytest.TempPathFactory) -> InstallImage:
 
 @pytest.fixture
 def disks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[LoopDisk, LoopDisk]]:
-    tools = tmp_path / "bin"
-    for folder in (tools, tmp_path / "arrays", tmp_path / "dev"):
-        folder.mkdir()
-    program = tools / "mdadm"
-    program.write_text(f'#!/bin/sh\nexec {sys.executable} {mdadm.__file__} "$@"\n')
-    program.chmod(0o755)
-    monkeypatch.setenv("PATH", f"{tools}:{os.environ['PATH']}")
-    monkeypatch.setenv("ZEROTH_TEST_ARRAYS", str(tmp_path / "arrays"))
+    stand_in(tmp_path, monkeypatch)
     with ExitStack() as stack:
         # The second is larger: the smaller one counts.
         sizes = {"one": 16 * GIB + 7 * MIB, "two": 16 * GIB + 300 * MIB}
@@ -256,27 +247,17 @@ def third(tmp_path: Path, disks: tuple[LoopDisk, LoopDisk]) -> Iterator[LoopDisk
         yield made
 
 
-def _look(device: Path) -> Array | None:
-    """What the stand-in runs; it fills at once."""
-    note = Path(os.environ["ZEROTH_TEST_ARRAYS"]) / device.name
-    if not note.exists():
-        return None
-    nodes = [Path(line) for line in note.read_text().split("\n")[1:]]
-    members = tuple(Member(node, node.with_name("target"), "in_sync") for node in nodes)
-    return Array(device, members, 2 - len(members), GIB)
-
-
 def _replacement(
     first: LoopDisk, new: LoopDisk, identity: InstallId, state: SlotState, *, erase: bool = False
 ) -> Replacement:  # fmt: skip
     arrays = first.node.parents[1] / "dev"
-    found = {part: array for part in MIRRORED if (array := _look(arrays / f"md{int(part)}"))}
+    found = {part: array for part in MIRRORED if (array := running(arrays / f"md{int(part)}"))}
     mirror = Mirror(identity, (Leg(first.node, 1, whole=True, generation=1),), found)
     # However far it came, it is not whole before it says so.
     waiting = Mirror(identity, mirror.legs, {part: replace(array, missing=1) for part, array in found.items()})
     facts = machine(first.facts(), new.facts(), firmware=FirmwareFacts(kind="bios"))
     plan = plan_replacement(waiting, facts, legs_given(state), erase=erase)
-    return Replacement(plan, state, arrays, _look, lambda seconds: None)
+    return Replacement(plan, state, arrays, running, lambda seconds: None)
 
 
 # What is done to the disk, in this order.

@@ -29,7 +29,7 @@ from tests.unit.installer import mapper
 from tests.unit.installer.loopdisk import own_mounts
 from tests.unit.installer.machines import HASH, machine
 from tests.unit.installer.networks import ModelNetwork
-from tests.unit.installer.test_upgrade import _medium
+from tests.unit.installer.test_upgrade import medium_of
 from zeroth.deploy.bootenv import BootState, read_boot_state
 from zeroth.deploy.esp import Esp
 from zeroth.deploy.layout import Part
@@ -144,7 +144,7 @@ def test_installed_through_the_map_upgraded_and_repaired(
 
     monkeypatch.setattr(HostUpgrade, "_slot_image", slot_image)
     monkeypatch.setattr(installer_upgrade, "Upgrade", partial(Upgrade, verify=lambda *_: None))
-    medium = _medium(tmp_path / "old", "0.1.0", "aa" * 32)
+    medium = medium_of(tmp_path / "old", "0.1.0", "aa" * 32)
 
     report = two.run(medium)
     assert (report.ended, report.code) == (Ended.FINISHED, ExitCode.DONE), two.said.getvalue()
@@ -163,7 +163,7 @@ def test_installed_through_the_map_upgraded_and_repaired(
     two.restart()
     assert not MAP.exists()
     assert two.disk().table_uuid == found.table_uuid
-    report = two.run(_medium(tmp_path / "new", "0.2.0", "bb" * 32), "mode: upgrade")
+    report = two.run(medium_of(tmp_path / "new", "0.2.0", "bb" * 32), "mode: upgrade")
     assert report.ended is Ended.FINISHED, two.said.getvalue()
     assert read_boot_state(two.esp) == BootState("a", "b", 2)
     assert f" zeroth.multipath={WWID} " in two.esp.read_text("/zeroth/b/entry.cfg")
@@ -182,7 +182,7 @@ def test_installed_through_the_map_upgraded_and_repaired(
 
 
 def test_what_was_on_the_disk_goes_and_a_map_with_partitions_is_in_nobody_s_way(two: TwoPaths, tmp_path: Path) -> None:
-    medium = _medium(tmp_path / "old", "0.1.0", "aa" * 32)
+    medium = medium_of(tmp_path / "old", "0.1.0", "aa" * 32)
     assert two.run(medium).ended is Ended.FINISHED, two.said.getvalue()
     first = two.disk().table_uuid
     refused = two.run(medium, "reinstall: true")

@@ -38,7 +38,7 @@ pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="loop devices and moun
 NAMES = ("root.squashfs", "xen.gz", "vmlinuz", "initrd.img")
 
 
-def _medium(folder: Path, version: str, root_hash: str, signed: tuple[str, ...] = ()) -> Path:
+def medium_of(folder: Path, version: str, root_hash: str, signed: tuple[str, ...] = ()) -> Path:
     manifest = f'{{"version": "{version}"}}'.encode()
     write_medium(folder, {name: f"{name} {version} ".encode() * 3000 for name in (*NAMES, *signed)}, version)
     write_root_tree(folder / "zeroth" / ROOT_TREE, TREE.model_copy(update={"root_hash": root_hash}))
@@ -54,8 +54,8 @@ class Installed:
 
     def __init__(self, folder: Path, disk: LoopDisk) -> None:
         self.folder, self.disk, self.said = folder, disk, io.StringIO()
-        self.old = _medium(folder / "old", "0.1.0", "aa" * 32)
-        self.new = _medium(folder / "new", "0.2.0", "bb" * 32)
+        self.old = medium_of(folder / "old", "0.1.0", "aa" * 32)
+        self.new = medium_of(folder / "new", "0.2.0", "bb" * 32)
         assert self.run(self.old, "disk: {wipe: true}").ended is Ended.FINISHED
 
     def run(self, medium: Path, *lines: str, cmdline: str = "quiet") -> Report:
@@ -140,23 +140,29 @@ def test_a_plan_alone_writes_nothing(host: Installed) -> None:
     assert read_boot_state(host.esp) == BootState("a")
 
 
-@pytest.mark.parametrize("selection", [{}, {"select": "/dev/sdb"}, {"layout": "mirror"}])
-def test_a_host_on_two_disks_is_refused_as_such(tmp_path: Path, selection: dict[str, str]) -> None:
-    """Not as two hosts, nor by a mount that fails."""
+@pytest.mark.parametrize(
+    "selection",
+    [{}, {"select": "/dev/sda"}, {"select": "/dev/sdb"}, {"layout": "mirror"},
+     {"layout": "mirror", "select": "/dev/sda", "mirror_with": "/dev/sdb"}, {"sr_disks": ["/dev/sdx"]}],
+)  # fmt: skip
+def test_a_host_on_two_disks_is_one_host(tmp_path: Path, selection: dict[str, object]) -> None:
+    """Whichever of them the answer says, as the one that it was installed by."""
     applied = AppliedFacts(digest="ab" * 32, time="2026-11-01", version="0.1.0")
     legs = [
         disk(path, table="gpt", zeroth=ZerothFacts(state=f"{path}5", applied=applied), partitions=(PartitionFacts(
-            number=5, path=f"{path}5", start=0, size=1, signatures=(Signature(type="linux_raid_member", offset=4096),)
+            number=5, path=f"{path}5", start=0, size=1,
+            signatures=(Signature(type="linux_raid_member", offset=4096, uuid="ab" * 16),)
         ),))
         for path in ("/dev/sda", "/dev/sdb")
     ]  # fmt: skip
-    image = read_image(_medium(tmp_path, "0.2.0", "bb" * 32))
-    with pytest.raises(UserError, match="lies on two disks, and is not upgraded from a medium") as caught:
-        find_upgrade(machine(*legs), spec(disk=selection), image)
-    assert "zeroth upgrade apply" in caught.value.hint
+    image = read_image(medium_of(tmp_path, "0.2.0", "bb" * 32))
+    found = find_upgrade(machine(*legs), spec(disk=selection), image).host
+    assert (found.disks, found.array) == (tuple(legs), ":".join(["ab" * 4] * 4))
     alone = disk("/dev/sdc", zeroth=ZerothFacts(state="/dev/sdc5", applied=applied))
-    found = find_upgrade(machine(*legs, alone), spec(disk={"select": "/dev/sdc"}), image)
-    assert found.disk == Path("/dev/sdc")
+    assert find_upgrade(machine(*legs, alone), spec(disk={"select": "/dev/sdc"}), image).host.disks == (alone,)
+    with pytest.raises(UserError, match="exactly one must match") as caught:
+        find_upgrade(machine(*legs, alone), spec(disk={}), image)
+    assert "/dev/sda and /dev/sdb (0.1.0); /dev/sdc (0.1.0)" in caught.value.hint
 
 
 def test_without_a_host_there_is_nothing_to_upgrade(tmp_path: Path, host: Installed) -> None:
@@ -170,7 +176,7 @@ def test_without_a_host_there_is_nothing_to_upgrade(tmp_path: Path, host: Instal
 
 
 def test_a_signed_medium_upgrades_with_its_signed_program(tmp_path: Path) -> None:
-    image = read_image(_medium(tmp_path, "0.2.0", "bb" * 32, ("host.efi", "host.efi.sig", "selector.efi")))
+    image = read_image(medium_of(tmp_path, "0.2.0", "bb" * 32, ("host.efi", "host.efi.sig", "selector.efi")))
     assert image.manifest is not None
     source = MediumSource(image, image.manifest)
     names = [payload.name for payload in source.header.payloads]
