@@ -6,7 +6,7 @@ import errno
 import hashlib
 import os
 from collections.abc import Iterator, Mapping
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import BinaryIO
 
 from tests.lab.tools import tools
@@ -81,11 +81,16 @@ def fat_volume(path: Path, label: str, files: Mapping[str, str | bytes]) -> Path
 
 
 def fat_data(path: Path, name: str, content: bytes) -> None:
-    """Make a whole disk a FAT file system that holds one file: somebody's data."""
+    """Make a whole disk a FAT file system that holds one file: somebody's data.
+
+    :param name: with the folders that it is in.
+    """
     sectors = path.stat().st_size // 512
     tools().run("mformat", "-i", path, "-v", "DATA", "-F", "-h", "255", "-s", "63", "-T", str(sectors), "::")
-    source = path.with_suffix(f".{name}")
+    source = path.with_suffix(".data")
     source.write_bytes(content)
+    for folder in reversed(PurePosixPath(name).parents[:-1]):
+        tools().run("mmd", "-i", path, f"::{folder}")
     tools().run("mcopy", "-i", path, source, f"::{name}")
     source.unlink()
 

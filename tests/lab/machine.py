@@ -75,16 +75,18 @@ class Netboot:
 
 @dataclass(frozen=True)
 class San:
-    """A second card, whose firmware starts the machine from a disk over iSCSI, as a storage network's does.
+    """A second card, from whose network the machine starts from a disk over iSCSI.
 
     :ivar tftp: the folder that its network serves.
-    :ivar file: the iPXE script in it that the card runs.
+    :ivar file: the iPXE script in it.
     :ivar port: on 127.0.0.1, where the target answers; the machine sees it at :data:`SAN_SERVER`.
+    :ivar rom: the card's own iPXE runs the script, before all else in the boot order; otherwise another iPXE does.
     """
 
     tftp: Path
     file: str
     port: int
+    rom: bool = True
 
 
 SAN_SERVER = "10.0.3.100:3260"
@@ -101,7 +103,7 @@ class Machine:
     :ivar mac: of the one NIC, on QEMU's user-mode network, which lets nothing out of this machine.
     :ivar switch: stands between that network and the machine, whose NICs are then those cabled to the switch.
     :ivar netboot: boots over the network first when its disks do not.
-    :ivar san: comes before all else in the boot order.
+    :ivar san: a storage network that it starts from.
     :ivar ports: TCP ports of the machine that get a port on 127.0.0.1.
     :ivar services: addresses on its network (``10.0.2.100:443``), each with the TCP port on 127.0.0.1 that
         answers there.
@@ -211,7 +213,7 @@ def _relayed(address: str, port: int) -> str:
 
 def _san(san: San) -> list[str]:
     network = f"user,id=san,restrict=on,net=10.0.3.0/24,tftp={san.tftp},bootfile={san.file}"
-    card = f"virtio-net-pci,netdev=san,mac={SAN_MAC}{_boot(0)}"
+    card = f"virtio-net-pci,netdev=san,mac={SAN_MAC}{_boot(0) if san.rom else ',romfile='}"
     return ["-netdev", network + _relayed(SAN_SERVER, san.port), "-device", card]
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Mapping
+from pathlib import Path
 
 import click
 
@@ -16,7 +17,7 @@ from zeroth.system.run import run
 __all__ = ["LOCK_WAIT", "node_modules", "prepare"]
 
 _PACKAGES = {"ssh": "openssh-client", "node": "nodejs", "npm": "npm", "setpriv": "util-linux"}
-"""Program to the Debian package that has it; one that is there from elsewhere serves as well."""
+"""Program, or path of a file, to the Debian package that has it; one that is there from elsewhere serves as well."""
 
 LOCK_WAIT = "DPkg::Lock::Timeout=300"
 """An option of apt's: seconds to wait while something else installs."""
@@ -25,10 +26,10 @@ LOCK_WAIT = "DPkg::Lock::Timeout=300"
 def prepare(packages: Mapping[str, str] = _PACKAGES) -> None:
     """Install what is missing.
 
-    :param packages: program to package; without it what every scenario needs.
+    :param packages: program or path to package; without it what every scenario needs.
     :raises UserError: when something is missing and this is not root; it names the command to run.
     """
-    missing = [package for program, package in packages.items() if shutil.which(program) is None]
+    missing = [package for need, package in packages.items() if not _is_here(need)]
     if not missing:
         return
     command = ["apt-get", "-o", LOCK_WAIT, "install", "-y", "--no-install-recommends", *missing]
@@ -39,6 +40,10 @@ def prepare(packages: Mapping[str, str] = _PACKAGES) -> None:
     click.echo(f"Installing with apt: {' '.join(missing)}")
     run(["apt-get", "update"])
     run(command, env={"DEBIAN_FRONTEND": "noninteractive"})
+
+
+def _is_here(need: str) -> bool:
+    return Path(need).exists() if Path(need).is_absolute() else shutil.which(need) is not None
 
 
 def node_modules() -> str:

@@ -25,7 +25,7 @@ from tests.lab.install import (
     new_target,
     start_installer,
 )
-from tests.lab.machine import SAN_MAC, SAN_SERVER, Firmware, Machine, San
+from tests.lab.machine import SAN_MAC, SAN_SERVER, Disk, Firmware, Machine, San
 from tests.lab.needs import prepare
 from tests.lab.ports import free_ports
 from tests.lab.process import Child
@@ -33,8 +33,10 @@ from tests.lab.scenario import scenario
 from tests.lab.stage import Stage, expect
 from zeroth.system.files import atomic_write
 from zeroth.system.run import run
+from zeroth.system.size import MIB, Size
 
 IQN = "iqn.2001-04.test.zeroth:lab"
+_IPXE = "/usr/lib/ipxe/ipxe.efi"
 USER, SECRET = "lab", "lab-chap-secret-44"
 # What a card's own firmware does: take the disk, start from it, and keep it for who comes next when it does not start.
 _SCRIPT = """#!ipxe
@@ -113,22 +115,24 @@ def _play(stage: Stage, firmware: Firmware) -> None:
     atomic_write(tftp / "san.ipxe", _SCRIPT.format(user=USER, secret=SECRET, server=SAN_SERVER.split(":")[0], iqn=IQN))
     (tftp / "san.ipxe").chmod(0o644)
     with _target(stage.folder) as target:
-        san = San(tftp, "san.ipxe", target.port)
+        bios = firmware is Firmware.BIOS
+        san = San(tftp, "san.ipxe", target.port, rom=bios)
+        loader = () if bios else (_loader(stage.folder / "ipxe.raw"),)
         machine = new_target(stage, firmware)
         chosen = answer(disk={"select": "transport=iscsi", "wipe": True})
         with stage.step("the card of the disk is no management card"):
             wrong = answer(disk={"select": "transport=iscsi", "wipe": True}, management={"nic": SAN_MAC})
-            host = start_installer(stage, _with_san(stage, machine, wrong, san))
+            host = start_installer(stage, _with_san(stage, machine, wrong, san, loader))
             host.wait_for(f"reached over iSCSI through .*{SAN_MAC}", INSTALL_SECONDS, never=FINISHED)
             host.kill()
         with stage.step("install"):
-            host = start_installer(stage, _with_san(stage, machine, chosen, san))
+            host = start_installer(stage, _with_san(stage, machine, chosen, san, loader))
             host.wait_for(f"logged in to {IQN}", INSTALL_SECONDS, never=BOOT_PROBLEMS)
             host.wait_for(FINISHED, INSTALL_SECONDS, never=f"{FAILED}|{BOOT_PROBLEMS}")
             host.wait_stopped(120)
             host.kill()
         with stage.step("first boot"):
-            host = boot(stage, replace(machine.machine(san=san), disks=()))
+            host = boot(stage, replace(machine.machine(san=san), disks=loader))
             check_host(host)
             _check(host)
         with stage.step("the target is restarted"):
@@ -143,16 +147,28 @@ def _play(stage: Stage, firmware: Firmware) -> None:
             host.ssh_full("systemctl reboot", ok=(0, 255))
             host.wait_stopped(300)
             host.kill()
-            host = boot(stage, replace(machine.machine(san=san), disks=()), name="again", first=False)
+            host = boot(stage, replace(machine.machine(san=san), disks=loader), name="again", first=False)
             host.ssh("sha256sum --quiet --check /var/log/lost.sum", seconds=300)
             _check(host)
             host.kill()
 
 
-def _with_san(stage: Stage, target: Target, files: dict[str, str], san: San) -> Machine:
+def _loader(path: Path) -> Disk:
+    """iPXE on a small disk that UEFI starts first: OVMF does not run the one on the card.
+
+    Without more said, it asks the cards in turn for what to run, and the storage network alone has something.
+    """
+    prepare({_IPXE: "ipxe"})
+    disks.fat_data(disks.blank(path, Size(512 * MIB)), "EFI/BOOT/BOOTX64.EFI", Path(_IPXE).read_bytes())
+    return Disk(path, "ipxe", boot=0)
+
+
+def _with_san(
+    stage: Stage, target: Target, files: dict[str, str], san: San, loader: tuple[Disk, ...]
+) -> Machine:  # fmt: skip
     machine = installer_machine(stage, target, files)
     volume = machine.disks[1]
-    return replace(machine, disks=(volume,), san=san, cd_boot=1)
+    return replace(machine, disks=(*loader, volume), san=san, cd_boot=1)
 
 
 def _check(host: Host) -> None:
