@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from tests.lab import disks
-from tests.lab.answers import TARGET
+from tests.lab.answers import TARGET, answer
 from tests.lab.checks import check_agent, check_running, check_units, check_xen
 from tests.lab.host import Host
-from tests.lab.install import boot
+from tests.lab.install import Target, boot, install
 from tests.lab.machine import Disk, Firmware
-from tests.lab.pair import SECOND, SIZE, Pair, check_mirror, disk_status, golden_pair, install_pair, power_off
+from tests.lab.newer import NEWER, newer
+from tests.lab.pair import MIRROR, SECOND, SIZE, Pair, check_mirror, disk_status, golden_pair, install_pair, power_off
 from tests.lab.scenario import scenario
 from tests.lab.stage import Stage, expect
+from tests.lab.trial import wait_proved
 
 _FILL_SECONDS = 1500
+_PROVE_SECONDS = 1800
 _NEW = "new"
 
 
@@ -61,6 +66,31 @@ def mirror_late(stage: Stage) -> None:
         expect(not disk_status(host)["whole"], "the mirror cannot be whole")
         check_running(host)
     _replace_and_start(stage, pair, host, kept=TARGET, new=pair.second)
+
+
+@scenario(minutes=25, after=("mirror",))
+def mirror_medium(stage: Stage) -> None:
+    """A newer medium upgrades a host on two disks, and either of them starts the new version alone."""
+    with stage.step("build the later version"):
+        built = newer()
+    pair = golden_pair(stage, Firmware.BIOS)
+    with stage.step("upgrade from CD"):
+        target = Target(pair.firmware, pair.first, pair.variables)
+        install(stage, target, answer(mode="upgrade", **MIRROR), name="medium", medium=built.medium,
+                extra=(pair.second,))  # fmt: skip
+    with stage.step("the new slot proves itself"):
+        host = stage.start(pair.machine(), "new")
+        wait_proved(host, _PROVE_SECONDS)
+        check_mirror(host, TARGET, SECOND)
+        check_units(host)
+        power_off(host)
+    for disk in (pair.second, pair.first):
+        with stage.step(f"the disk {disk.serial} alone"):
+            copy = replace(disk, path=disks.overlay(disk.path, stage.folder / f"{disk.serial}-alone.qcow2", "qcow2"))
+            host = boot(stage, pair.machine(copy), name=f"{disk.serial}-alone", first=False)
+            expect(NEWER in host.ssh("zeroth --version"), "the later version does not run")
+            _check_alone(host)
+            power_off(host)
 
 
 def _pulled(stage: Stage, firmware: Firmware) -> None:
