@@ -13,10 +13,13 @@ from zeroth.cli import cli, run_command
 __all__ = ["damaged", "embedded", "extract"]
 
 
-def extract(name: str, folder: Path) -> Path:
-    """A copy of ``/zeroth/NAME`` of the medium, in ``folder``."""
-    target = folder / name
-    tools().run("xorriso", "-osirrox", "on", "-indev", ISO, "-extract", f"/zeroth/{name}", target)
+def extract(path: str, folder: Path) -> Path:
+    """A copy of a file of the medium, in ``folder``, under its own name.
+
+    :param path: on the medium: ``/zeroth/vmlinuz``.
+    """
+    target = folder / Path(path).name
+    tools().run("xorriso", "-osirrox", "on", "-indev", ISO, "-extract", path, target)
     target.chmod(0o644)
     return target
 

@@ -18,5 +18,5 @@ RAMDISK = f"{_FOLDER}/guest.img"
 def put_guest(host: Host, work: Path) -> None:
     """Copy the medium's Linux and the guest's initramfs into the host's folder of kernels for guests."""
     host.ssh(f"mkdir -p {_FOLDER}")
-    host.put(extract("vmlinuz", work), KERNEL)
+    host.put(extract("/zeroth/vmlinuz", work), KERNEL)
     host.put(guest_initrd(), RAMDISK)

@@ -26,6 +26,7 @@ from tests.lab.install import (
     start_installer,
 )
 from tests.lab.machine import SAN_MAC, SAN_SERVER, Disk, Firmware, Machine, San
+from tests.lab.medium import extract
 from tests.lab.needs import prepare
 from tests.lab.ports import free_ports
 from tests.lab.process import Child
@@ -43,8 +44,11 @@ _SCRIPT = """#!ipxe
 set keep-san 1
 set username {user}
 set password {secret}
-sanboot --drive 0x80 iscsi:{server}:::1:{iqn} || exit 1
+sanboot --drive 0x80 iscsi:{server}:::1:{iqn} || {otherwise}
 """
+# UEFI's boot devices are programs' own: what is to see the disk has to be started by the iPXE that has it.
+_MEDIUM = "BOOTX64.EFI"
+_OTHERWISE = {Firmware.BIOS: "exit 1", Firmware.UEFI: f"chain {_MEDIUM}"}
 
 
 @dataclass
@@ -112,8 +116,11 @@ def iscsi_uefi(stage: Stage) -> None:
 def _play(stage: Stage, firmware: Firmware) -> None:
     tftp = stage.folder / "tftp"
     tftp.mkdir()
-    atomic_write(tftp / "san.ipxe", _SCRIPT.format(user=USER, secret=SECRET, server=SAN_SERVER.split(":")[0], iqn=IQN))
+    server, otherwise = SAN_SERVER.split(":")[0], _OTHERWISE[firmware]
+    script = _SCRIPT.format(user=USER, secret=SECRET, server=server, iqn=IQN, otherwise=otherwise)
+    atomic_write(tftp / "san.ipxe", script)
     (tftp / "san.ipxe").chmod(0o644)
+    extract(f"/EFI/BOOT/{_MEDIUM}", tftp)
     with _target(stage.folder) as target:
         bios = firmware is Firmware.BIOS
         san = San(tftp, "san.ipxe", target.port, rom=bios)
