@@ -351,7 +351,7 @@ class Session:
             raise _NO_ANSWER
         self.links()
         self._open_door(embedded, found)
-        answer = self.person.ask(found, self.machine.facts(), self.image())
+        answer = self.person.ask(found, self.machine.facts(), self.image(), embedded.ssh_keys)
         stream.add(RedactedSink(self.person, self.redact))
         return answer
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from enum import StrEnum
 from typing import Protocol
 
@@ -29,10 +30,13 @@ class Decision(StrEnum):
 class Person(Protocol):
     """:class:`installer.screens.front.Front` is the one at a console."""
 
-    def ask(self, found: AnswerText | None, facts: Facts, image: InstallImage) -> AnswerText:
+    def ask(
+        self, found: AnswerText | None, facts: Facts, image: InstallImage, keys: Sequence[str] = ()
+    ) -> AnswerText:  # fmt: skip
         """Ask for what is missing, show the plan, and wait for consent.
 
         :param found: an answer that does not say everything.
+        :param keys: root's keys that are in the medium, which are part of what is installed.
         :raises UserError: they want to leave; nothing was written.
         """
 

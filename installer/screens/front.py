@@ -66,14 +66,17 @@ class Front:
         self._places: list[str] = []
         self._closing = Flag()
 
-    def ask(self, found: AnswerText | None, facts: Facts, image: InstallImage) -> AnswerText:
+    def ask(
+        self, found: AnswerText | None, facts: Facts, image: InstallImage, keys: Sequence[str] = ()
+    ) -> AnswerText:  # fmt: skip
         """See :class:`installer.person.Person`."""
         from installer.screens.draft import Draft  # here: with textual, a second that only people wait for
         from installer.screens.state import State
 
         if self._state is None:
             draft = Draft.of(found) if found else Draft()
-            self._state = State(facts, draft, image, found=found.name if found else "", keymap=self._keymap)
+            name = found.name if found else ""
+            self._state = State(facts, draft, image, found=name, keys=tuple(keys), keymap=self._keymap)
             self._hush()
             if self._desk and not self._desk.exists():
                 self._desk.parent.mkdir(parents=True, exist_ok=True)

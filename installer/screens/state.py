@@ -62,6 +62,7 @@ class State:
     """One installation that a person is asked about.
 
     :ivar found: where an answer came from that does not say everything; empty when there is none.
+    :ivar keys: root's keys that are in the medium.
     :ivar page: the key of the page that is shown.
     :ivar agreed: the plan that they agreed to.
     :ivar writing: the disk is being written to: there is no way back.
@@ -74,6 +75,7 @@ class State:
     draft: Draft = field(default_factory=Draft)
     image: InstallImage | None = None
     found: str = ""
+    keys: tuple[str, ...] = ()
     page: str = ""
     view: View = field(default_factory=View)
     agreed: InstallPlan | None = None
@@ -127,10 +129,15 @@ class State:
         judgement = self.draft.judge()
         if judgement.spec is None:
             return Proposal(Refused(tuple(Problem(it.message, it.hint) for it in judgement.errors)))
-        spec = self._consenting(judgement.spec)
-        digest = self.draft.answer(spec).digest()
-        request = PlanRequest(spec, digest, self.image, InstallId(uuid4()))
-        return Proposal(plan_installation(self.facts, request), spec)
+        # What an earlier try left needs no consent, nor a new beginning, where it was for the same host.
+        resumed = self._proposal(self._consenting(judgement.spec, unfinished=False))
+        if isinstance(resumed.outcome, InstallPlan) and resumed.outcome.resumes:
+            return resumed
+        return self._proposal(self._consenting(judgement.spec))
+
+    def _proposal(self, spec: HostSpec) -> Proposal:
+        digest = self.draft.answer(spec).digest(*self.keys)
+        return Proposal(plan_installation(self.facts, PlanRequest(spec, digest, self.image, InstallId(uuid4()))), spec)
 
     def decide(self, decision: Decision, spec: HostSpec | None = None) -> None:
         """Tell the installer."""
@@ -142,11 +149,19 @@ class State:
         self.writing = self.stopping = False
         self.ending, self.agreed, self.page = None, None, SUMMARY
 
-    def _consenting(self, spec: HostSpec) -> HostSpec:
-        """With the consent for the disks that are chosen, one by one, whatever was said of it before."""
+    def _consenting(self, spec: HostSpec, *, unfinished: bool = True) -> HostSpec:
+        """With the consent for the disks that are chosen, one by one, whatever was said of it before.
+
+        :param unfinished: also for those on which an installation was begun.
+        """
         chosen = choose_disks(spec.disk, self.facts.disks)
-        lost = tuple(selector_of(disk, self.facts) for disk in (*chosen.legs, *chosen.sr) if disk.contents)
+        full = [disk for disk in (*chosen.legs, *chosen.sr) if disk.contents and (unfinished or not _begun(disk))]
+        lost = tuple(selector_of(disk, self.facts) for disk in full)
         return spec.model_copy(update={"disk": spec.disk.model_copy(update={"wipe": False, "wipe_disks": lost})})
+
+
+def _begun(disk: DiskFacts) -> bool:
+    return bool(disk.zeroth and disk.zeroth.marker)
 
 
 def selector_of(disk: DiskFacts, facts: Facts) -> str:

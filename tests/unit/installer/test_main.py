@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import re
 import sys
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -231,7 +232,9 @@ class Somebody:
     found: AnswerText | None = None
     seen: list[str] = field(default_factory=list)
 
-    def ask(self, found: AnswerText | None, facts: Facts, image: InstallImage) -> AnswerText:
+    def ask(
+        self, found: AnswerText | None, facts: Facts, image: InstallImage, keys: Sequence[str] = ()
+    ) -> AnswerText:  # fmt: skip
         self.found = found
         return self.answer
 
