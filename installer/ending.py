@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import fcntl
 import os
+from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 
 from installer.consoles import console_devices, wait_for_enter
 from installer.person import Decision
-from zeroth.errors import UserError
+from zeroth.errors import ExitCode, UserError
 from zeroth.spec.model import EndAction, OnFailure
 from zeroth.system.live import MEDIUM
 from zeroth.system.run import run
 
-__all__ = ["Ended", "after", "end_machine", "next_action"]
+__all__ = ["Ended", "Report", "after", "end_machine", "next_action"]
 
 _CDROM_DRIVE_STATUS = 0x5326  # linux/cdrom.h
 _DISC_OK = 4
@@ -26,6 +27,41 @@ class Ended(StrEnum):
     FINISHED = "finished"
     NOTHING_TO_DO = "nothing to do"
     FAILED = "failed"
+
+
+@dataclass(frozen=True)
+class Report:
+    """How it ended.
+
+    :ivar reason: of a failure, or why there was nothing to do; one line.
+    :ivar hint: what to do about a failure.
+    :ivar failure: the exit code of a failure.
+    """
+
+    ended: Ended
+    reason: str = ""
+    reservations: tuple[str, ...] = ()
+    hint: str = ""
+    failure: ExitCode = ExitCode.MACHINE
+    end_action: EndAction = EndAction.REBOOT
+    on_failure: OnFailure = OnFailure.SHELL
+
+    @property
+    def line(self) -> str:
+        """The last line on the consoles; programs watch for it."""
+        match self.ended:
+            case Ended.FINISHED:
+                return "zeroth: installation finished"
+            case Ended.NOTHING_TO_DO:
+                return f"zeroth: nothing to do: {self.reason}"
+        return f"zeroth: installation failed: {self.reason}"
+
+    @property
+    def code(self) -> ExitCode:
+        """The exit code of the command."""
+        if self.ended is Ended.FAILED:
+            return self.failure
+        return ExitCode.RESERVATIONS if self.reservations else ExitCode.DONE
 
 
 def next_action(ended: Ended, end_action: EndAction, on_failure: OnFailure, *, medium_gone: bool) -> str:

@@ -13,7 +13,7 @@ from uuid import uuid4
 from rich.console import Console
 
 from installer.apply import Application, Places, check_before
-from installer.ending import Ended
+from installer.ending import Ended, Report
 from installer.hooks import HOOKS, HookRunner
 from installer.hostkeys import HostKey
 from installer.image import InstallImage, read_image, verify_image
@@ -41,7 +41,7 @@ from zeroth.spec.answer import AnswerText
 from zeroth.spec.arguments import NETWORK_TRY, PLAN, asks_at_screen, network_try_wanted, plan_wanted, ssh_wanted
 from zeroth.spec.embedded import Embedded, embedded_in
 from zeroth.spec.load import load_answer
-from zeroth.spec.model import EndAction, HostSpec, NotifySpec, OnFailure, RootLogin, RunMode, Stage
+from zeroth.spec.model import HostSpec, NotifySpec, RootLogin, RunMode, Stage
 from zeroth.spec.secrets import secret_values
 from zeroth.spec.sources import ANSWER_LABEL, MEDIUM, find_answer
 from zeroth.spec.volumes import LiveVolumes
@@ -51,7 +51,7 @@ from zeroth.system.lldp import neighbours
 from zeroth.system.multipath import open_map
 from zeroth.system.run import run
 
-__all__ = ["LOG", "Report", "Session"]
+__all__ = ["LOG", "Session"]
 
 LOG = Path("/run/zeroth/install.log")
 _PATIENCE = 20.0
@@ -65,41 +65,6 @@ _NO_ANSWER = UserError(
     "       Then start the machine again, or run `zeroth installer run --answer FILE` here.\n"
     "       Nothing was written to any disk.",
 )
-
-
-@dataclass(frozen=True)
-class Report:
-    """How it ended.
-
-    :ivar reason: of a failure, or why there was nothing to do; one line.
-    :ivar hint: what to do about a failure.
-    :ivar failure: the exit code of a failure.
-    """
-
-    ended: Ended
-    reason: str = ""
-    reservations: tuple[str, ...] = ()
-    hint: str = ""
-    failure: ExitCode = ExitCode.MACHINE
-    end_action: EndAction = EndAction.REBOOT
-    on_failure: OnFailure = OnFailure.SHELL
-
-    @property
-    def line(self) -> str:
-        """The last line on the consoles; programs watch for it."""
-        match self.ended:
-            case Ended.FINISHED:
-                return "zeroth: installation finished"
-            case Ended.NOTHING_TO_DO:
-                return f"zeroth: nothing to do: {self.reason}"
-        return f"zeroth: installation failed: {self.reason}"
-
-    @property
-    def code(self) -> ExitCode:
-        """The exit code of the command."""
-        if self.ended is Ended.FAILED:
-            return self.failure
-        return ExitCode.RESERVATIONS if self.reservations else ExitCode.DONE
 
 
 _PLANNED = Report(Ended.NOTHING_TO_DO, f"the plan was all that was asked for ({PLAN})")

@@ -27,7 +27,7 @@ from zeroth.system.facts import Facts
 from zeroth.system.files import atomic_write
 
 if TYPE_CHECKING:
-    from installer.main import Report
+    from installer.ending import Report
     from installer.screens.app import InstallerApp
     from installer.screens.state import State
 

@@ -20,9 +20,9 @@ import pytest
 
 from installer import upgrade as installer_upgrade
 from installer.apply import Places
-from installer.ending import Ended
+from installer.ending import Ended, Report
 from installer.image import read_image
-from installer.main import Report, Session
+from installer.main import Session
 from installer.repair_session import RepairSession
 from installer.upgrade import HostUpgrade
 from tests.unit.installer import mapper

@@ -12,9 +12,9 @@ from pathlib import Path
 import pytest
 
 from installer.apply import Application, Places
-from installer.ending import Ended
+from installer.ending import Ended, Report
 from installer.image import InstallImage, read_image
-from installer.main import Report, Session
+from installer.main import Session
 from installer.plan import InstallPlan
 from tests.unit.installer.machines import HASH, disk, machine, recorded
 from tests.unit.installer.networks import ModelNetwork

@@ -14,9 +14,9 @@ import pytest
 
 from installer import upgrade as installer_upgrade
 from installer.apply import Places
-from installer.ending import Ended
+from installer.ending import Ended, Report
 from installer.image import read_image
-from installer.main import Report, Session
+from installer.main import Session
 from installer.upgrade import HostUpgrade, MediumSource, find_upgrade
 from tests.unit.installer.loopdisk import LoopDisk, loop_disk
 from tests.unit.installer.machines import HASH, disk, machine, spec

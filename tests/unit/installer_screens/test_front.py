@@ -11,8 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from installer.ending import Ended, after
-from installer.main import Report
+from installer.ending import Ended, Report, after
 from installer.person import Decision
 from installer.remote import take_over
 from installer.screens.front import Front
