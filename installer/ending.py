@@ -111,11 +111,11 @@ def eject_medium(mount: Path = MEDIUM) -> bool:
     """
     device = _mounted_device(mount)
     if device is None:
-        # Started over the network, or with the medium pulled out.
         return True
     try:
         run(["umount", mount])
         if not device.name.startswith("sr"):
+            # A stick; or the files of a boot over the network, which would begin once more.
             return False
         run(["eject", device])
     except UserError:

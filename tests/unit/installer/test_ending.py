@@ -12,6 +12,7 @@ import pytest
 from installer.consoles import console_devices, open_consoles, wait_for_enter
 from installer.ending import Ended, eject_medium, next_action
 from zeroth.spec.model import EndAction, OnFailure
+from zeroth.system.run import run
 
 REBOOT, POWEROFF, HALT = EndAction.REBOOT, EndAction.POWEROFF, EndAction.HALT
 
@@ -99,3 +100,12 @@ def test_a_console_on_which_a_screen_is_drawn_is_left_alone(tmp_path: Path) -> N
         hushed.clear()
         out.write("second\n")
     assert [path.read_text() for path in paths] == ["second\n", "first\nsecond\n"]
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="mounts need root")
+def test_a_boot_over_the_network_would_come_again(tmp_path: Path) -> None:
+    """The initrd mounts the files that it fetched where a medium would be."""
+    run(["mount", "-t", "tmpfs", "zeroth-netboot", tmp_path])
+    assert not eject_medium(tmp_path)
+    assert not tmp_path.is_mount()
+    assert next_action(Ended.NOTHING_TO_DO, EndAction.REBOOT, OnFailure.SHELL, medium_gone=False) == "poweroff"
