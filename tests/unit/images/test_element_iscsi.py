@@ -163,3 +163,40 @@ def test_a_silent_target_is_told_of(initrd: Initrd, what: str) -> None:
     initrd.table()
     said = initrd.play(what, works=False)
     assert said == ["  no answer", "the disk that the firmware names is not reached over iSCSI; going on without it"]
+
+
+@pytest.mark.parametrize("vlan", ["0", "42"])
+def test_without_the_disk_the_card_is_a_card_like_others(initrd: Initrd, vlan: str) -> None:
+    """A table may be left behind, and the host's or the installer's management network be on that card."""
+    initrd.table(vlan=vlan)
+    initrd.play("zeroth_open_firmware_disk", works=False)
+    assert not (initrd.folder / "run/zeroth/iscsi").exists()
+    assert list((initrd.folder / "run/systemd/network").iterdir()) == []
+    undone = initrd.called[initrd.called.index("iscsistart -b") + 1 :]
+    assert [line for line in undone if "iscsistart" not in line] == (
+        ["ip link del dev enp2s0.42"] if vlan != "0" else
+        ["ip -4 route flush dev enp2s0 proto boot", "ip -6 route flush dev enp2s0 proto boot",
+         "ip addr del 192.0.2.7/24 dev enp2s0"]
+    )  # fmt: skip
+
+
+def test_the_way_to_a_target_is_through_its_own_card(initrd: Initrd) -> None:
+    """Otherwise the gateway of the first card leads to all of them, in whatever network they are."""
+    initrd.table()
+    other = {"mac": "52:54:00:00:00:01", "ip-addr": "203.0.113.7", "prefix-len": "24", "gateway": "203.0.113.1"}
+    initrd.write("ibft/ethernet1", **other)
+    (initrd.folder / "ibft/target0/nic-assoc").write_text("0\n")
+    second = {"target-name": TARGET, "ip-addr": "198.51.100.10", "port": "3260", "nic-assoc": "1"}
+    initrd.write("ibft/target1", **second)
+    initrd.play("zeroth_offer_firmware_disk", routed="enp9s0")
+    assert [line for line in initrd.called if "route add" in line] == [
+        "ip route add 198.51.100.9 via 192.0.2.1 dev enp2s0",
+        "ip route add 198.51.100.10 via 203.0.113.1 dev enp1s0",
+    ]
+
+
+def test_a_target_of_a_card_that_the_table_has_not_is_for_every_card(initrd: Initrd) -> None:
+    initrd.table()
+    (initrd.folder / "ibft/target0/nic-assoc").write_text("3\n")
+    initrd.play("zeroth_offer_firmware_disk")
+    assert "ip route add 198.51.100.9 via 192.0.2.1 dev enp2s0" in initrd.called
