@@ -18,7 +18,7 @@ from zeroth.spec.model.disks import MISSING, Layout
 from zeroth.spec.selector import Pick, Selector, parse_selector
 from zeroth.system.facts import DiskFacts
 
-__all__ = ["Choice", "Resumption", "Verdict", "choose_disks", "resumable_phase", "resumption"]
+__all__ = ["Choice", "Resumption", "Verdict", "choose_disks", "fitting_disks", "resumable_phase", "resumption"]
 
 _IGNORED = "is on the answer's list of disks to ignore"
 
@@ -58,6 +58,12 @@ def choose_disks(spec: DiskSpec, disks: tuple[DiskFacts, ...]) -> Choice:
     if not disks:
         return Choice((), problems=("no disk was found in this machine",))
     return _Chooser(spec, disks).choose()
+
+
+def fitting_disks(spec: DiskSpec, disks: tuple[DiskFacts, ...]) -> Sequence[DiskFacts]:
+    """All that the first of the answer's selectors fits that fits any."""
+    chooser = _Chooser(spec, disks)
+    return next((found for text in spec.choices if (found := chooser.fitting(parse_selector(text), 1))), ())
 
 
 def resumable_phase(disk: DiskFacts, digest: str) -> str:
@@ -157,7 +163,7 @@ class _Chooser:
         tried = []
         for text in choices:
             selector = parse_selector(text)
-            found = outermost(selector.pick, self._fitting(selector), count)
+            found = self.fitting(selector, count)
             if not found:
                 tried.append(text)
                 continue
@@ -173,8 +179,9 @@ class _Chooser:
         self._problems.append(self._none_fits(tried))
         return []
 
-    def _fitting(self, selector: Selector) -> list[DiskFacts]:
-        return [disk for disk in self._disks if not self._out(selector, disk) and fits(selector, disk)]
+    def fitting(self, selector: Selector, count: int) -> list[DiskFacts]:
+        found = [disk for disk in self._disks if not self._out(selector, disk) and fits(selector, disk)]
+        return outermost(selector.pick, found, count)
 
     def _out(self, selector: Selector, disk: DiskFacts) -> str:
         """Why a disk does not come into question, whatever the selector says of it."""

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from installer.apply import Places
-from installer.disks import choose_disks
+from installer.disks import choose_disks, fitting_disks
 from installer.hosts import FoundHost, found_hosts, identified, state_device, titles
 from installer.image import ImageFile, InstallImage
 from zeroth.deploy.arrays import array_device, assembled
@@ -186,12 +186,11 @@ def find_upgrade(facts: Facts, spec: HostSpec, image: InstallImage, places: Plac
 
 
 def _selected(spec: DiskSpec, hosts: Sequence[FoundHost]) -> tuple[FoundHost | None, Sequence[str]]:
-    """A host is meant when one of its disks is; its disks together are one candidate, not two."""
+    """A host is meant when any of its disks is; its disks together are one candidate, not two."""
     one = spec.model_copy(update={"layout": Layout.SINGLE, "mirror_with": None, "sr_disks": (), "wipe_disks": ()})
-    problems: Sequence[str] = ()
-    for leg in range(2):
-        choice = choose_disks(one, tuple(host.disks[min(leg, len(host.disks) - 1)] for host in hosts))
-        if choice.legs:
-            return next(host for host in hosts if choice.legs[0] in host.disks), ()
-        problems = problems or choice.problems
-    return None, problems
+    fitting = fitting_disks(one, tuple(disk for host in hosts for disk in host.disks))
+    choice = choose_disks(one, tuple(next((disk for disk in host.disks if disk in fitting), host.disks[0])
+                                     for host in hosts))  # fmt: skip
+    if choice.legs:
+        return next(host for host in hosts if choice.legs[0] in host.disks), ()
+    return None, choice.problems

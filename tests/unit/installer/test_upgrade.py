@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import io
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
@@ -31,7 +31,7 @@ from zeroth.deploy.upgrade_apply import Upgrade
 from zeroth.deploy.verity import ROOT_TREE, write_root_tree
 from zeroth.errors import ExitCode, UserError
 from zeroth.system.block import mounted, partition_path
-from zeroth.system.facts import AppliedFacts, PartitionFacts, Signature, ZerothFacts
+from zeroth.system.facts import AppliedFacts, DiskFacts, PartitionFacts, Signature, ZerothFacts
 from zeroth.system.size import GIB, MIB
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="loop devices and mounts need root")
@@ -147,22 +147,58 @@ def test_a_plan_alone_writes_nothing(host: Installed) -> None:
 )  # fmt: skip
 def test_a_host_on_two_disks_is_one_host(tmp_path: Path, selection: dict[str, object]) -> None:
     """Whichever of them the answer says, as the one that it was installed by."""
-    applied = AppliedFacts(digest="ab" * 32, time="2026-11-01", version="0.1.0")
-    legs = [
-        disk(path, table="gpt", zeroth=ZerothFacts(state=f"{path}5", applied=applied), partitions=(PartitionFacts(
-            number=5, path=f"{path}5", start=0, size=1,
-            signatures=(Signature(type="linux_raid_member", offset=4096, uuid="ab" * 16),)
-        ),))
-        for path in ("/dev/sda", "/dev/sdb")
-    ]  # fmt: skip
+    legs = _legs("ab", "/dev/sda", "/dev/sdb")
     image = read_image(medium_of(tmp_path, "0.2.0", "bb" * 32))
     found = find_upgrade(machine(*legs), spec(disk=selection), image).host
     assert (found.disks, found.array) == (tuple(legs), ":".join(["ab" * 4] * 4))
-    alone = disk("/dev/sdc", zeroth=ZerothFacts(state="/dev/sdc5", applied=applied))
+    alone = disk("/dev/sdc", zeroth=legs[0].zeroth)
     assert find_upgrade(machine(*legs, alone), spec(disk={"select": "/dev/sdc"}), image).host.disks == (alone,)
     with pytest.raises(UserError, match="exactly one must match") as caught:
         find_upgrade(machine(*legs, alone), spec(disk={}), image)
     assert "/dev/sda and /dev/sdb (0.1.0); /dev/sdc (0.1.0)" in caught.value.hint
+
+
+def _legs(array: str, *paths: str, models: Sequence[str] = ()) -> list[DiskFacts]:
+    """The disks of a mirror with a host."""
+    applied = AppliedFacts(digest="ab" * 32, time="2026-11-01", version="0.1.0")
+    return [
+        disk(path, model=model, table="gpt", zeroth=ZerothFacts(state=f"{path}5", applied=applied),
+             partitions=(PartitionFacts(
+                 number=5, path=f"{path}5", start=0, size=1,
+                 signatures=(Signature(type="linux_raid_member", offset=4096, uuid=array * 16),)
+             ),))
+        for path, model in zip(paths, models or ["disk"] * len(paths), strict=True)
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("models", [("new", "new", "new", "old"), ("new", "old", "old", "new")])
+def test_an_answer_that_fits_disks_of_two_hosts_means_neither(tmp_path: Path, models: tuple[str, ...]) -> None:
+    image = read_image(medium_of(tmp_path, "0.2.0", "bb" * 32))
+    legs = [
+        *_legs("ab", "/dev/sda", "/dev/sdb", models=models[:2]),
+        *_legs("cd", "/dev/sdc", "/dev/sdd", models=models[2:]),
+    ]
+    with pytest.raises(UserError, match="model=new.*exactly one must match") as caught:
+        find_upgrade(machine(*legs), spec(disk={"select": "model=new"}), image)
+    assert "/dev/sda and /dev/sdb (0.1.0); /dev/sdc and /dev/sdd (0.1.0)" in caught.value.hint
+
+
+def test_a_disk_that_is_passed_over_takes_no_host_out_of_the_choice(tmp_path: Path) -> None:
+    image = read_image(medium_of(tmp_path, "0.2.0", "bb" * 32))
+    one = _legs("ab", "/dev/sda", "/dev/sdb")
+    one[1] = one[1].model_copy(update={"removable": True})
+    with pytest.raises(UserError, match="exactly one must match"):
+        find_upgrade(machine(*one, *_legs("cd", "/dev/sdc", "/dev/sdd")), spec(), image)
+
+
+def test_a_host_is_meant_by_any_of_its_disks(tmp_path: Path) -> None:
+    """A disk that was replaced and came back is a third one of the same mirror."""
+    image = read_image(medium_of(tmp_path, "0.2.0", "bb" * 32))
+    legs = _legs("ab", "/dev/sda", "/dev/sdb", "/dev/sdc")
+    assert find_upgrade(machine(*legs), spec(disk={"select": "/dev/sdc"}), image).host.disks == tuple(legs)
+    other = _legs("cd", "/dev/sdd", models=["other"])
+    chosen = spec(disk={"select": "serial=none", "alternatives": ["model=other", "only"]})
+    assert find_upgrade(machine(*legs, *other), chosen, image).host.disks == tuple(other)
 
 
 def test_without_a_host_there_is_nothing_to_upgrade(tmp_path: Path, host: Installed) -> None:
