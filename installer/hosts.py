@@ -87,6 +87,17 @@ def _array(disk: DiskFacts) -> str:
     return ":".join(digits[at : at + 8] for at in range(0, len(digits), 8))
 
 
+def _check_own(running: Array, host: FoundHost) -> None:
+    """An array is known by its number to the kernel alone: it may be of the host that runs here, or anybody's."""
+    disks = {Path(disk.path) for disk in host.disks}
+    if not any(member.disk in disks for member in running.members):
+        members = " and ".join(str(member.device) for member in running.members)
+        raise UserError(
+            f"the array {running.device} runs already, on {members}, and not for the host on {host.where}",
+            f"Unless this machine runs from it, stop it: `mdadm --stop {running.device}`.", code=ExitCode.MACHINE,
+        )  # fmt: skip
+
+
 @contextmanager
 def state_device(
     host: FoundHost,
@@ -100,14 +111,17 @@ def state_device(
     :param arrays: the folder of the nodes of md arrays.
     :param look_at: what the kernel says of one.
     :param read_only: nothing is written to the disks, not even that an array was started.
-    :raises CommandFailed: when its array cannot be started.
+    :raises UserError: when its array cannot be started, or another one runs that has its number.
     """
     if not host.array:
         yield partition_path(Path(host.disks[0].path), Part.STATE), host.disks
         return
     device = array_device(Part.STATE, arrays)
-    runs = look_at(device) is not None
-    if not runs:
+    running = look_at(device)
+    runs = running is not None
+    if running:
+        _check_own(running, host)
+    else:
         members = [partition_path(Path(disk.path), Part.STATE) for disk in host.disks]
         assemble(device, host.array, members, read_only=read_only)
     try:
