@@ -12,7 +12,7 @@ from installer.disks import choose_disks, fitting_disks
 from installer.hosts import FoundHost, found_hosts, identified, state_device, titles
 from installer.image import ImageFile, InstallImage
 from zeroth.deploy.arrays import array_device, assembled
-from zeroth.deploy.bootenv import read_boot_state
+from zeroth.deploy.bootenv import ENVIRONMENT, boot_state_problem, read_boot_state
 from zeroth.deploy.bootsync import copy_boot_files
 from zeroth.deploy.esp import Esp
 from zeroth.deploy.layout import Part
@@ -22,7 +22,7 @@ from zeroth.deploy.upgrade import RunningHost, UpgradePlan, plan_upgrade
 from zeroth.deploy.upgrade_apply import Upgrade
 from zeroth.deploy.zup import UpgradePayload
 from zeroth.deploy.zup_header import Header, Kind, Payload
-from zeroth.errors import UserError
+from zeroth.errors import ExitCode, UserError
 from zeroth.progress import Step
 from zeroth.spec.model import DiskSpec, HostSpec
 from zeroth.spec.model.disks import Layout
@@ -161,8 +161,18 @@ class HostUpgrade:
 
 
 def _boot_files(disks: Sequence[DiskFacts]) -> Esp:
-    """Of all disks; the first is the one whose boot state is the newest."""
+    """Of all disks; the first is the one whose boot state is the newest.
+
+    :raises UserError: when that of a disk is lost: the slot that is taken for the other one may be the host's own.
+    """
     each = [Esp(partition_path(Path(disk.path), Part.ESP)) for disk in disks]
+    for esp in each:
+        if problem := boot_state_problem(esp):
+            raise UserError(
+                f"the boot state ({ENVIRONMENT}) on {esp.device} {problem}",
+                "Run `zeroth installer repair` in the medium's rescue system, then upgrade. Nothing was written.",
+                code=ExitCode.MACHINE,
+            )
     return Esp(*(esp.device for esp in sorted(each, key=lambda esp: -read_boot_state(esp).generation)))
 
 

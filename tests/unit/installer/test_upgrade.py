@@ -23,14 +23,14 @@ from tests.unit.installer.machines import HASH, disk, machine, spec
 from tests.unit.installer.medium import TREE, write_medium
 from tests.unit.installer.networks import ModelNetwork
 from tests.unit.installer.test_whole import OneDisk
-from zeroth.deploy.bootenv import BootState, read_boot_state, write_boot_state
+from zeroth.deploy.bootenv import ENVIRONMENT, BootState, read_boot_state, write_boot_state
 from zeroth.deploy.esp import Esp
 from zeroth.deploy.layout import Part
 from zeroth.deploy.slotstate import SlotState
 from zeroth.deploy.upgrade_apply import Upgrade
 from zeroth.deploy.verity import ROOT_TREE, write_root_tree
 from zeroth.errors import ExitCode, UserError
-from zeroth.system.block import mounted, partition_path
+from zeroth.system.block import flush, mounted, partition_path
 from zeroth.system.facts import AppliedFacts, DiskFacts, PartitionFacts, Signature, ZerothFacts
 from zeroth.system.size import GIB, MIB
 
@@ -138,6 +138,25 @@ def test_a_plan_alone_writes_nothing(host: Installed) -> None:
     assert "the plan was all that was asked for" in report.line, host.said.getvalue()
     assert head() == before, "mounting a file system to write counts in its superblock"
     assert read_boot_state(host.esp) == BootState("a")
+
+
+@pytest.mark.parametrize("problem", ["is damaged", "is missing"])
+def test_without_a_boot_state_nobody_knows_which_slot_may_be_lost(host: Installed, problem: str) -> None:
+    """GRUB then starts slot a; the host, and what it knows of its guests, may be in slot b, which would be written."""
+    device = host.esp.device
+    if problem == "is missing":
+        host.esp.remove(ENVIRONMENT)
+    else:
+        with device.open("r+b") as file:
+            file.seek(host.esp.extents(ENVIRONMENT)[0])
+            file.write(bytes(1024))
+        flush(device)
+    report = host.run(host.new, "mode: upgrade")
+    assert (report.ended, report.code) == (Ended.FAILED, ExitCode.MACHINE)
+    assert f"the boot state ({ENVIRONMENT}) on {device} {problem}" in report.reason
+    assert "zeroth installer repair" in report.hint
+    with host.state() as state:
+        assert not state.upgrades.exists()
 
 
 @pytest.mark.parametrize(
