@@ -83,6 +83,17 @@ def test_no_address_but_elsewhere() -> None:
     assert refusal(ModelNetwork(leases={}), management()).endswith("answered on enp1s0 within 45 s")
 
 
+def test_the_card_of_a_disk_over_iscsi_is_not_named_as_a_better_one() -> None:
+    """The plan would refuse it."""
+    network = ModelNetwork(leases={"enp1s0": [], "enp2s0": [lease()]})
+    iscsi = TWO.model_copy(update={"carrier": True, "iscsi": True})
+    assert refusal(network, management(), iscsi).endswith("answered on enp1s0 within 45 s")
+    network = ModelNetwork(cables={"enp1s0": False})
+    assert refusal(network, management(), iscsi).endswith("enp1s0 has no link; no other network card has")
+    taken = ModelNetwork(owners={"192.0.2.10": [TWO.mac], "192.0.2.1": [GATEWAY_MAC]})
+    assert tried(taken, management(address=STATIC), iscsi)["address"].result is Result.PASS, "it is this machine's"
+
+
 def test_offers() -> None:
     assert "offered 192.0.2.77 and then did not give it" in refusal(ModelNetwork(gives=False), management())
     several = [lease(), lease("198.51.100.9/24", "198.51.100.1"), lease("203.0.113.9/24", "203.0.113.1")]
