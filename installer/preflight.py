@@ -169,6 +169,11 @@ def check_storage(
             )
             hint = "Leave it out of disk.sr_disks, and make a storage repository of its own of it."
             found.append(Check("local storage", Result.FAIL, message, hint))
+        if disk.paths:
+            # The boot entry names the host's own disk alone, and what is not named is not joined.
+            message = f"{disk.path} is seen over several paths, and takes no part in the local storage"
+            hint = "Leave it out of disk.sr_disks, and make a storage repository of its own of it."
+            found.append(Check("local storage", Result.FAIL, message, hint))
         if mirror:
             message = f"{disk.path} is not mirrored: guests' disks on it are lost with it"
             found.append(Check("local storage", Result.WARN, message, "Leave it out of disk.sr_disks."))

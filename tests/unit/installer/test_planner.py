@@ -162,6 +162,18 @@ def test_a_map_that_goes_by_a_vendor_s_text_is_not_started_from() -> None:
     assert "not one that a host could be started by" in _reasons(plan_installation(machine(odd), request()))
 
 
+def test_a_disk_over_several_paths_is_no_further_disk_of_local_storage() -> None:
+    """The host's boot entry names one such disk; LVM would take a single path of any other."""
+    wwid = "3600508b400105e210000900000490000"
+    san = disk(f"/dev/mapper/{wwid}", wwid=wwid, wwn=f"0x{wwid[1:]}", paths=("/dev/sdb", "/dev/sdc"))
+    wanted = spec(disk={"select": "/dev/sda", "sr_disks": ["/dev/sdb"]})
+    refused = plan_installation(machine(disk("/dev/sda"), san), request(wanted))
+    assert isinstance(refused, Refused)
+    (problem,) = refused.problems
+    assert problem.message == f"{san.path} is seen over several paths, and takes no part in the local storage"
+    assert "disk.sr_disks" in problem.hint
+
+
 def test_a_signed_program_cannot_be_told_of_paths() -> None:
     facts = recorded("multipath-four-paths")
     program = image().boot[0]
