@@ -174,9 +174,8 @@ def test_without_the_disk_the_card_is_a_card_like_others(initrd: Initrd, vlan: s
     assert list((initrd.folder / "run/systemd/network").iterdir()) == []
     undone = initrd.called[initrd.called.index("iscsistart -b") + 1 :]
     assert [line for line in undone if "iscsistart" not in line] == (
-        ["ip link del dev enp2s0.42"] if vlan != "0" else
-        ["ip -4 route flush dev enp2s0 proto boot", "ip -6 route flush dev enp2s0 proto boot",
-         "ip addr del 192.0.2.7/24 dev enp2s0"]
+        ["ip link del dev enp2s0.42" if vlan != "0" else "ip addr del 192.0.2.7/24 dev enp2s0",
+         "ip link set dev enp2s0 down"]
     )  # fmt: skip
 
 
