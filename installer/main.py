@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import time
 import traceback
 from collections.abc import Callable, Mapping, Sequence
@@ -58,6 +60,11 @@ _PATIENCE = 20.0
 _REPORTS = 30.0  # seconds that the end of the installation waits for those who are told
 _HURRY = 3.0
 _TAIL = 100  # lines of the log that go with a failure
+_REFUSALS = {errno.EIO, errno.ENXIO, errno.ENODEV, errno.EROFS, errno.EREMOTEIO, errno.ENOMEDIUM, errno.EUCLEAN}
+_FAILING_DEVICE = (
+    "A disk or the medium fails, or was taken out: the kernel says more (journalctl -k). Mend it and start again; an "
+    "installation that was begun goes on, or begins again."
+)
 _NO_ANSWER = UserError(
     "no answer was found",
     f"Put the answer file (answer.ks, answer.yaml or answer.json) on a volume labelled {ANSWER_LABEL}, or name it on\n"
@@ -145,9 +152,14 @@ class Session:
             self._say(f"error: {error}" + (f"\nhint:  {error.hint}" if error.hint else ""))
             report = Report(Ended.FAILED, _one_line(error.message), hint=error.hint, failure=error.code)
         except Exception as error:  # noqa: BLE001 - a defect of ours must not leave a dead screen
-            self._say(traceback.format_exc())
-            reason = f"a defect of the installer: {_one_line(str(error) or type(error).__name__)}"
-            report = Report(Ended.FAILED, reason, failure=ExitCode.BUG)
+            if reason := _failing_device(error):
+                hint = _FAILING_DEVICE
+                self._say(f"error: {reason}\nhint:  {hint}")
+                report = Report(Ended.FAILED, reason, hint=hint)
+            else:
+                self._say(traceback.format_exc())
+                reason = f"a defect of the installer: {_one_line(str(error) or type(error).__name__)}"
+                report = Report(Ended.FAILED, reason, failure=ExitCode.BUG)
         match report.ended:
             case Ended.FINISHED:
                 # Minutes have passed since the machine was looked at: by now every switch has said who it is.
@@ -358,6 +370,15 @@ class Session:
         except (UserError, OSError) as error:
             where = plan.disk.path
             self._say(f"The log could not be kept on {where}: {_one_line(str(error))}. It is in {self.log}.")
+
+
+def _failing_device(error: Exception) -> str:
+    """What a device refused; empty when the error is another, and so ours."""
+    if not isinstance(error, OSError) or error.errno is None:
+        return ""
+    name = str(error.filename or "")
+    gone = error.errno == errno.ENOENT and name.startswith("/dev/")
+    return f"{name or 'a device'}: {os.strerror(error.errno)}" if gone or error.errno in _REFUSALS else ""
 
 
 def _one_line(text: str) -> str:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import io
+import os
 import re
 import sys
 from collections.abc import Sequence
@@ -186,6 +188,30 @@ def test_a_machine_that_refuses(tmp_path: Path, image: InstallImage) -> None:
     assert report.ended is Ended.FAILED
     assert report.code is not ExitCode.INPUT
     assert out.getvalue().splitlines()[-1].startswith("zeroth: installation failed: ")
+
+
+@pytest.mark.parametrize(
+    "error",
+    [OSError(errno.EIO, "says Python", "/dev/vda"), FileNotFoundError(errno.ENOENT, "says Python", "/dev/vda")],
+)
+def test_a_failing_disk_is_no_defect(tmp_path: Path, image: InstallImage, error: OSError) -> None:
+    session, out = _session(tmp_path, machine(_empty()), image)
+
+    def broken() -> None:
+        raise error
+
+    session.links = broken
+    report = session.run()
+    assert report.code is ExitCode.MACHINE
+    assert report.reason == f"/dev/vda: {os.strerror(error.errno or 0)}"
+    assert "journalctl -k" in report.hint
+    assert "hint:  A disk or the medium fails" in out.getvalue()
+
+
+def test_a_file_that_we_forgot_is_a_defect(tmp_path: Path, image: InstallImage) -> None:
+    session, _ = _session(tmp_path, machine(_empty()), image)
+    session.links = lambda: Path("/nonexistent/file").open()  # type: ignore[assignment,return-value]  # noqa: SIM115
+    assert session.run().code is ExitCode.BUG
 
 
 def test_a_defect_is_told_and_not_raised(tmp_path: Path, image: InstallImage) -> None:
