@@ -22,6 +22,9 @@ _ANSWERS_TO = (22, 443)
 # One for each connection of the machine: there and back, until the server closes it.
 _RELAY = "exec 3<>/dev/tcp/127.0.0.1/{port} 4<&0; cat <&4 >&3 & cat <&3; kill $!"
 
+_BELOW_4_GIB = 2800
+"""MiB of memory that q35 has in one piece, below the cards' registers."""
+
 
 class Firmware(StrEnum):
     """What starts the boot loader."""
@@ -150,7 +153,7 @@ def command_line(
         "-nodefaults", "-no-user-config", "-display", "none", "-vga", "std", "-S",
         "-machine", _machine(machine),
         "-accel", "tcg,thread=multi",
-        "-cpu", machine.cpu, "-smp", str(machine.cpus), "-m", str(machine.memory_mib),
+        "-cpu", machine.cpu, "-smp", str(machine.cpus), "-m", str(_memory_mib(machine)),
         "-uuid", machine.uuid, "-rtc", "base=utc",
         "-qmp", f"unix:{sockets}/qmp,server=on,wait=off",
         "-chardev", f"file,id=com1,path={serial_log},input-path={sockets}/serial",
@@ -180,6 +183,12 @@ def command_line(
 def _machine(machine: Machine) -> str:
     flash = ",pflash0=code,pflash1=variables" if machine.firmware is Firmware.UEFI else ""
     return f"q35{flash}{',smm=on' if machine.secure_boot else ''}"
+
+
+def _memory_mib(machine: Machine) -> int:
+    """With memory above 4 GiB SeaBIOS 1.16.3 puts an NVMe disk's registers there as well, and then cannot reach them."""
+    nvme = machine.firmware is Firmware.BIOS and any(disk.bus == "nvme" for disk in machine.disks)
+    return min(machine.memory_mib, _BELOW_4_GIB) if nvme else machine.memory_mib
 
 
 def _flash(machine: Machine, firmware: Path) -> list[str]:
