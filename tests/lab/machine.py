@@ -186,7 +186,7 @@ def _machine(machine: Machine) -> str:
 
 
 def _memory_mib(machine: Machine) -> int:
-    """With memory above 4 GiB SeaBIOS 1.16.3 puts an NVMe disk's registers there as well, and then cannot reach them."""
+    """With memory above 4 GiB SeaBIOS 1.16.3 puts an NVMe disk's registers there too, and then cannot reach them."""
     nvme = machine.firmware is Firmware.BIOS and any(disk.bus == "nvme" for disk in machine.disks)
     return min(machine.memory_mib, _BELOW_4_GIB) if nvme else machine.memory_mib
 
