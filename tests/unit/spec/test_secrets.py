@@ -50,6 +50,15 @@ def test_a_password_too_long_is_a_problem_of_the_answer() -> None:
     assert "xxxx" not in str(caught.value)
 
 
+@pytest.mark.parametrize(
+    "who", ["root: {password: '***'}", "root: {password: x}\nusers: [{name: a, password: '***'}]"]
+)
+def test_where_a_password_was_hidden_none_is_taken(who: str) -> None:
+    """Of an answer that was printed without its secrets the host would get a password that all know."""
+    with pytest.raises(UserError, match="a secret was hidden"):
+        load_answer(AnswerText(f"hostname: a\n{who}\n", "a.yaml"))
+
+
 def test_a_plain_password_becomes_a_hash() -> None:
     spec = load_answer(AnswerText("hostname: xen1\nroot: {password: correct horse}\n", "a.yaml"))
     assert spec.root.password is None

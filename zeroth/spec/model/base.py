@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PlainSerializer, SecretStr, SerializationInfo
 
-__all__ = ["HIDDEN", "REVEALED", "SECRET_NAMES", "STORED", "Model", "Secret", "Switch", "without_secrets"]
+__all__ = ["HIDDEN", "REVEALED", "SECRET_NAMES", "STORED", "Model", "Password", "Secret", "Switch", "without_secrets"]
 
 STORED = {"stored": True}
 """Validation context for a host's own stored answer, from which secrets leave once they are used."""
@@ -35,10 +35,14 @@ class Model(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
 
 
+def _not_hidden(value: SecretStr) -> SecretStr:
+    if value.get_secret_value() == HIDDEN:
+        raise ValueError(f"{HIDDEN} stands where a secret was hidden: write the secret itself")
+    return value
+
+
 def _checked(value: SecretStr) -> SecretStr:
     text = value.get_secret_value()
-    if text == HIDDEN:
-        raise ValueError(f"{HIDDEN} stands where a secret was hidden: write the secret itself")
     if not text or len(text) > 512 or not text.isprintable():
         raise ValueError("a secret has 1 to 512 printable characters")
     return value
@@ -50,8 +54,12 @@ def _written(value: SecretStr | None, info: SerializationInfo) -> str | None:
     return value.get_secret_value() if info.context == REVEALED else HIDDEN
 
 
+Password = Annotated[SecretStr, AfterValidator(_not_hidden)]
+"""What somebody logs in to the host with. It is hashed before anything is stored."""
+
 Secret = Annotated[
     SecretStr,
+    AfterValidator(_not_hidden),
     AfterValidator(_checked),
     PlainSerializer(_written, return_type=str, when_used="json"),
 ]

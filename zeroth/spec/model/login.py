@@ -2,10 +2,10 @@
 
 from typing import Annotated, Self
 
-from pydantic import Field, SecretStr, ValidationInfo, model_validator
+from pydantic import Field, ValidationInfo, model_validator
 
 from zeroth.spec.fields import PasswordHash, PersonName, ShellPath, SshKey, UserName
-from zeroth.spec.model.base import STORED, Model, Switch
+from zeroth.spec.model.base import STORED, Model, Password, Switch
 
 __all__ = ["RootLogin", "UserSpec"]
 
@@ -17,7 +17,7 @@ class _Login(Model):
     """
 
     password_hash: PasswordHash | None = None
-    password: SecretStr | None = None
+    password: Password | None = None
     ssh_keys: Annotated[tuple[SshKey, ...], Field(max_length=64)] = ()
 
     @model_validator(mode="after")
