@@ -41,11 +41,12 @@ _APPENDED = (
 
 @dataclass(frozen=True)
 class Newer:
-    """The upgrade file, the public key of who signed it, and the medium."""
+    """The upgrade file, the public key of who signed it, the medium, and the netboot tree."""
 
     file: Path
     key: Path
     medium: Path
+    netboot: Path
 
 
 def newer() -> Newer:
@@ -74,7 +75,8 @@ def newer() -> Newer:
         cwd=source,
         env={"ZEROTH_CACHE": str(BuildConfig(checkout()).cache), "PYTHONPATH": str(source)},
     )
-    return Newer(folder / "dist" / upgrade_name(NEWER), key.public_path, folder / "dist" / ISO.name)
+    made = folder / "dist"
+    return Newer(made / upgrade_name(NEWER), key.public_path, made / ISO.name, made / "netboot")
 
 
 def _key(folder: Path) -> KeyFiles:

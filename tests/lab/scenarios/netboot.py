@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 from tests.lab import disks
-from tests.lab.answers import EAGER_FPU, HOSTNAME, answer
+from tests.lab.answers import EAGER_FPU, HOSTNAME, TARGET, answer
 from tests.lab.checks import check_units
+from tests.lab.golden import booted_copy, golden
 from tests.lab.install import (
     BOOT_PROBLEMS,
     FAILED,
@@ -19,9 +21,11 @@ from tests.lab.install import (
     new_target,
 )
 from tests.lab.machine import Firmware, Machine, Netboot
+from tests.lab.newer import NEWER, newer
 from tests.lab.paths import ISO
 from tests.lab.scenario import scenario
 from tests.lab.stage import Stage, expect
+from tests.lab.trial import wait_proved
 from tests.lab.webserver import WebServer, serving
 
 _TREE = ISO.parent / "netboot"
@@ -36,7 +40,9 @@ _SMALLEST = 1536
 @scenario(minutes=16)
 def netboot(stage: Stage) -> None:
     """A machine of 1536 MiB installs over HTTP, by iPXE and by GRUB; a damaged root image is refused."""
-    with _server(stage) as web:
+    # The usual domain 0 alone is as large as this machine.
+    files = answer(dom0={"memory": "1 GiB", "xen_append": [EAGER_FPU]})
+    with _server(stage, _TREE, files) as web:
         with stage.step("a damaged root image"):
             target = new_target(stage, Firmware.BIOS, name="untouched")
             host = stage.start(_machine(target, web, f"{_URL}/damaged/boot.ipxe"), "damaged")
@@ -56,16 +62,31 @@ def netboot(stage: Stage) -> None:
             _load_by_grub(stage, web)
 
 
+@scenario(minutes=15, after=("iso-bios",))
+def netboot_upgrade(stage: Stage) -> None:
+    """A later version that is started over the network upgrades the host on the disk, and proves itself."""
+    with stage.step("build the later version"):
+        built = newer()
+    target = booted_copy(stage, golden(stage, Firmware.BIOS))
+    files = answer(mode="upgrade", disk={"select": f"serial={TARGET}"})
+    with stage.step("upgrade by iPXE, BIOS"), _server(stage, built.netboot, files) as web:
+        # The network comes before the disk.
+        _install(stage, replace(target, disk=replace(target.disk, boot=None)), web)
+    with stage.step("the new slot proves itself"):
+        host = stage.start(target.machine(), "new")
+        wait_proved(host, 1800)
+        expect(NEWER in host.ssh("zeroth --version"), "the later version does not run")
+        check_units(host)
+
+
 @contextmanager
-def _server(stage: Stage) -> Iterator[WebServer]:
+def _server(stage: Stage, tree: Path, files: dict[str, str]) -> Iterator[WebServer]:
     """The tree, a damaged one, and what a site adds to it."""
     folder = stage.folder / "www"
     folder.mkdir()
-    (folder / "netboot").symlink_to(_TREE)
+    (folder / "netboot").symlink_to(tree)
     (folder / "start.ipxe").write_text(_START)
-    # The usual domain 0 alone is as large as this machine.
-    given = answer(dom0={"memory": "1 GiB", "xen_append": [EAGER_FPU]})
-    (folder / "answer.json").write_text(given["answer.json"])
+    (folder / "answer.json").write_text(files["answer.json"])
     _damaged_tree(folder / "damaged")
     with serving(folder) as web:
         yield web
