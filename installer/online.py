@@ -25,6 +25,7 @@ from zeroth.spec.fetch.turns import Request, fetch_first
 from zeroth.spec.fetch.web import Trust
 from zeroth.system.facts import Machine
 from zeroth.system.files import atomic_write
+from zeroth.system.live import ISCSI_CARDS
 from zeroth.system.run import CommandFailed, run
 
 __all__ = ["OnlineFetch", "go_online", "time_servers_in", "wait_online"]
@@ -111,17 +112,20 @@ def go_online(network: Path = _NETWORK) -> None:
     run(["networkctl", "reload"])
 
 
-def wait_online(what: str) -> None:
+def wait_online(what: str, iscsi: Path = ISCSI_CARDS) -> None:
     """Wait until a card has an address.
 
     :param what: is to be fetched.
+    :param iscsi: names the cards that are never asked.
     :raises UserError: none gets one.
     """
     try:
         run([_WAIT, "--any", "--operational-state=routable", f"--timeout={_PATIENCE}"])
     except CommandFailed:
+        kept = ", ".join(iscsi.read_text().split()) if iscsi.exists() else ""
+        aside = f"; the machine's disk is reached over iSCSI through {kept}, which is not asked" if kept else ""
         raise UserError(
-            f"no network card got an address within {_PATIENCE} s, so {what} cannot be fetched",
+            f"no network card got an address within {_PATIENCE} s, so {what} cannot be fetched{aside}",
             "Is there a cable, and a DHCP server? Else give an address: ip=192.0.2.10::192.0.2.1:24::eth0:none",
             code=ExitCode.MACHINE,
         ) from None

@@ -22,15 +22,15 @@ from zeroth.system.facts import CpuFacts, DiskFacts, DmiFacts, Facts, FirmwareFa
 from zeroth.system.lldp import neighbours
 from zeroth.system.multipath import Joined, SeenDisk, is_joined, join, map_path, running_maps, wwid_of
 
-__all__ = ["MEDIUM", "Device", "LiveMachine", "disk_facts", "multipath_facts"]
+__all__ = ["ISCSI_CARDS", "MEDIUM", "Device", "LiveMachine", "disk_facts", "multipath_facts"]
 
 MEDIUM = Path("/run/zeroth/medium")
 """Where the boot script mounts the installation medium."""
+ISCSI_CARDS = Path("/run/zeroth/iscsi")
+"""Left by the initrd: the addresses of the cards by which it logged in to the disk that the firmware started from."""
 
 _NOT_DISKS = ("loop", "ram", "zram", "dm-", "md", "sr", "fd", "nbd", "mtdblock", "drbd", "rbd")
 _EFI_SECURE_BOOT = "efi/efivars/SecureBoot-8be4df61-93ca-11d2-aa0d-00e098032b8c"
-# Left by the initrd: the addresses of the cards by which it logged in to the disk that the firmware started from.
-_ISCSI_CARDS = Path("/run/zeroth/iscsi")
 
 
 class LiveMachine:
@@ -258,7 +258,7 @@ def _transport(name: str, sys_path: Path, udev: Mapping[str, str]) -> str:
 
 def _nics(context: pyudev.Context) -> Iterator[NicFacts]:
     heard = neighbours()
-    iscsi = _read(_ISCSI_CARDS).lower().split()
+    iscsi = _read(ISCSI_CARDS).lower().split()
     for device in context.list_devices(subsystem="net"):
         path = Path(device.sys_path)
         # Bridges, bonds, tunnels and the loopback have no device behind them; virtual functions have a physical one.

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from installer.online import OnlineFetch, time_servers_in
+from installer.online import OnlineFetch, time_servers_in, wait_online
 from zeroth.errors import UserError
 from zeroth.spec.arguments import wanted_by
 from zeroth.spec.embedded import Embedded
@@ -84,6 +84,16 @@ def test_without_a_network_it_is_said_what_to_do(tmp_path: Path, monkeypatch: py
         world.fetch("zeroth.answer=https://a/1.ks")
     assert "ip=" in caught.value.hint
     assert not world.requests
+
+
+def test_the_card_of_a_disk_over_iscsi_is_named_as_none_that_is_asked(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _World(tmp_path, monkeypatch, broken="systemd-networkd-wait-online")
+    cards = tmp_path / "iscsi"
+    cards.write_text("52:54:00:00:00:01\n")
+    with pytest.raises(UserError, match="over iSCSI through 52:54:00:00:00:01, which is not asked"):
+        wait_online("the answer", cards)
 
 
 def _pins(world: _World) -> list[str]:

@@ -1,14 +1,12 @@
 """Our handler and parser on top of pykickstart's. Reader's process only.
 
-pykickstart stops at the first error of several kinds, and raises some without a place (an unbalanced quote, an unknown
-section, an include). So the text is first gone through line by line: what the state machine would stumble over is
-reported and blanked, and the rest goes through pykickstart, every command's error being kept and not the first only.
+The text is sifted first (:mod:`zeroth.spec.kickstart.sifting`); what is left goes through pykickstart, every command's
+error being kept and not the first only.
 """
 
 from __future__ import annotations
 
 import re
-import shlex
 import warnings
 from typing import Any
 
@@ -22,19 +20,14 @@ from zeroth.spec.kickstart.commands import CLASSES, DATA_CLASSES
 from zeroth.spec.kickstart.draft import Draft
 from zeroth.spec.kickstart.entries import Command
 from zeroth.spec.kickstart.filling import Filling, fill_options
-from zeroth.spec.kickstart.vocabulary import COMMANDS, HOOKS, INSTEAD, OF_SECTIONS, SECTIONS, STOCK, command_named
-from zeroth.spec.kickstart.words import Line, Word, cut
+from zeroth.spec.kickstart.sifting import BAR, HOOK_TAGS, sift
+from zeroth.spec.kickstart.vocabulary import COMMANDS, HOOKS, INSTEAD, OF_SECTIONS, STOCK, command_named
+from zeroth.spec.kickstart.words import Line, Word
 from zeroth.spec.problems import closest
 
 __all__ = ["read"]
 
-# No sensible answer comes near these; a text that is not one shall not keep the reader busy (shlex takes time that
-# grows with the square of a word's length).
-_MOST_COMMANDS = 1000
-_LONGEST_LINE = 16384
-_BAR = "|"
 _LIKE_A_NAME = re.compile(r"[A-Za-z_-]{1,32}")
-_HOOK_TAGS = tuple(name for hook in HOOKS for name in hook.names)
 _NAMES = [name for command in COMMANDS for name in command.names]
 # No message repeats a word of these.
 _SECRET: tuple[str, ...] = tuple(name for command in COMMANDS if command.secret for name in command.names)
@@ -54,7 +47,7 @@ class ZerothHandler(KickstartHandler):
 
 
 class HookSection(Section):
-    """A program; :meth:`ZerothParser._sift` puts a bar before each of its lines, so that nothing in it is taken for
+    """A program; :func:`sift` puts a bar before each of its lines, so that nothing in it is taken for
     kickstart.
     """
 
@@ -73,7 +66,7 @@ class HookSection(Section):
 
     def handleLine(self, line: str) -> None:  # noqa: N802 - pykickstart's name
         """Keep a line of the program."""
-        self._lines.append(line.removeprefix(_BAR))
+        self._lines.append(line.removeprefix(BAR))
 
     def finalize(self) -> None:
         """Add to ``hooks``."""
@@ -91,16 +84,14 @@ class ZerothParser(KickstartParser):
         self._too_many_commands = False
 
     def setupSections(self) -> None:  # noqa: N802 - pykickstart's name
-        """The hooks; :meth:`_sift` refuses what else there is."""
+        """The hooks; :func:`sift` refuses what else there is."""
         self._sections: dict[str, Any] = {}
         for hook in HOOKS:
             self.registerSection(HookSection(self, hook))
 
     def read(self, text: str) -> Draft:
         """Read a whole file."""
-        # Lines as an editor counts them; str.splitlines() knows more kinds of line end.
-        lines = [line + "\n" for line in text.split("\n")]
-        kept = self._sift(lines)
+        kept, self._lines = sift(text, self.draft)
         if not self._lines and not self.draft.problems:
             self.draft.error(Line(0, (Word("", 1, 1),)), "the file says nothing",
                              "It has no command at all; docs/tutorial has a first answer file.")  # fmt: skip
@@ -227,7 +218,7 @@ class ZerothParser(KickstartParser):
 
     def _unknown_option(self, line: Line, command: Command, word: Word, stock: set[str]) -> None:
         name, cmd = word.option, line.words[0].text
-        if name in stock or (cmd in _HOOK_TAGS and name in OF_SECTIONS):
+        if name in stock or (cmd in HOOK_TAGS and name in OF_SECTIONS):
             hint = OF_SECTIONS.get(name, "Leave it out.")
             self.draft.error(line, f"{cmd}: the option {name} is not supported", hint, word)
             return
@@ -267,96 +258,6 @@ class ZerothParser(KickstartParser):
         else:
             self.draft.error(line, message.strip(), f"As in: {command.example}")
 
-    def _sift(self, lines: list[str]) -> list[str]:
-        """The lines for the state machine: those that it cannot take are reported and blanked."""
-        kept: list[str] = []
-        section: Line | None = None
-        for number, text in enumerate(lines, 1):
-            tag = text.split()[0] if text.strip() else ""
-            if section and tag != "%end" and tag not in SECTIONS:
-                kept.append(_BAR + text if kept[section.number - 1].strip() else "\n")
-            elif section and tag == "%end":
-                kept.append("%end\n" if kept[section.number - 1].strip() else "\n")
-                section = None
-            elif tag.startswith("%"):
-                if section:
-                    self._unterminated(section, kept)
-                kept.append(self._sifted(number, text) if tag in _HOOK_TAGS else "\n")
-                section = self._section(number, text, tag)
-            else:
-                kept.append(self._sifted(number, text))
-        if section:
-            self._unterminated(section, kept)
-        return kept
-
-    def _sifted(self, number: int, text: str) -> str:
-        if text.isspace() or text.lstrip().startswith("#"):
-            return text
-        if self.draft.full:
-            return "\n"
-        start = len(text) - len(text.lstrip()) + 1
-        whole = Line(number, (Word("", start, len(text.rstrip()) + 1),))
-        if len(text) > _LONGEST_LINE or len(self._lines) >= _MOST_COMMANDS:
-            many = f"there are more than {_MOST_COMMANDS} commands"
-            too = "the line is too long" if len(text) > _LONGEST_LINE else many
-            self.draft.error(whole, too, "Is it the right file?")
-            return "\n"
-        try:
-            # Without its end: a backslash before it would make it part of a word.
-            words = cut(text.removesuffix("\n"))
-        except ValueError as error:
-            closing = "quotation" in str(error)
-            message = "a quotation mark is not closed" if closing else "the line ends with a backslash"
-            hint = "Every ' and \" needs its partner; inside words write it as \\' or in the other kind of quotes."
-            self.draft.error(
-                whole, message, hint if closing else "A command is one line: it cannot go on in the next."
-            )
-            self._unsure_about(text)
-            return "\n"
-        line = Line(number, words)
-        if not words or not words[0].text:
-            self.draft.error(whole, "the line does not begin with a command", "`zeroth answer reference` lists them.")
-            return "\n"
-        last = words[-1]
-        if _glued_comment(text[last.start - 1 : last.end - 1], last.text):
-            self.draft.error(line, "a # begins a comment here, in the middle of a word",
-                             "Put the word in quotes, or a space before the #.", last)  # fmt: skip
-            self._unsure_about(text)
-            return "\n"
-        self._lines[number] = line
-        return text
-
-    def _unsure_about(self, text: str) -> None:
-        command = command_named(text.split()[0])
-        if command:
-            self.draft.unsure.update(command.fields)
-
-    def _section(self, number: int, text: str, tag: str) -> Line | None:
-        """Where a section begins; one that is not a hook is reported."""
-        start = text.index(tag) + 1
-        line = Line(number, (Word(tag, start, start + len(tag)),))
-        if tag in _HOOK_TAGS:
-            return line
-        if tag == "%end":
-            self.draft.error(line, "%end without a section", "Leave it out.")
-            return None
-        if tag in ("%include", "%ksappend"):
-            self.draft.error(line, f"{tag} is not supported: an answer is one file", "Put the lines here instead.")
-            return None
-        if tag in SECTIONS:
-            self.draft.error(line, f"the section {tag} is not supported", "Leave it out, up to its %end.")
-            return line
-        meant = closest(tag, [*SECTIONS, "%end"])
-        self.draft.error(line, f"unknown section {tag}", f"Did you mean {meant}?" if meant else "Leave it out.")
-        return line
-
-    def _unterminated(self, section: Line, kept: list[str]) -> None:
-        kept[section.number - 1 :] = ["\n"] * (len(kept) - section.number + 1)
-        self.draft.unsure.add("hooks")
-        self.draft.error(
-            section, f"the section {section.words[0].text} does not end with %end", "Write %end after it."
-        )
-
     def _finish(self) -> None:
         self._give_keys()
         self._choose_disk()
@@ -383,16 +284,6 @@ class ZerothParser(KickstartParser):
         line = self._first.get(id(self.handler.commands["clearpart"]))
         if line and len(drives) == 1 and not set(disk) & {"select", "alternatives", "layout"}:
             self.draft.put("disk.select", drives[0], line, line.value("--drives"))
-
-
-def _glued_comment(raw: str, word: str) -> bool:
-    """Whether a word was cut short by a # in it (``pass#word``): silently losing half a password would be bad."""
-    if "#" not in raw:
-        return False
-    try:
-        return shlex.split(raw)[0] != word
-    except ValueError:
-        return True
 
 
 def read(text: str) -> Draft:
