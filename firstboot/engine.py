@@ -174,7 +174,7 @@ def _addresses_now(context: Context, *, booting: bool) -> tuple[Link, Addresses]
     if not booting or (found and len(found[1].ips) >= len(asked)):
         return found
     try:
-        return wait_for_addresses(context.network, management, context.wait)
+        return wait_for_addresses(context.network, management, context.wait, again=True)
     except UserError:
         return _found(_link_now(context), management)
 

@@ -63,10 +63,14 @@ class NetworkDoor(Protocol):
 
 @dataclass(frozen=True)
 class Wait:
-    """How long to wait for the address, in seconds, and the clock to wait by."""
+    """How long to wait for the address, in seconds, and the clock to wait by.
+
+    :ivar beside: how much longer than IPv4 a host that was reached before waits for IPv6.
+    """
 
     dhcp: float = 60.0
     static: float = 20.0
+    beside: float = 10.0
     interval: float = 0.25
     sleep: Callable[[float], None] = time.sleep
     clock: Callable[[], float] = time.monotonic
@@ -196,21 +200,28 @@ def _saved(undo_file: Path) -> State | None:
             return None
 
 
-def wait_for_addresses(machine: NetworkDoor, management: ManagementNetwork, wait: Wait) -> tuple[Link, Addresses]:
+def wait_for_addresses(
+    machine: NetworkDoor, management: ManagementNetwork, wait: Wait, *, again: bool = False
+) -> tuple[Link, Addresses]:
     """Wait until the management link has an address of each family that is asked for.
 
     IPv6 beside IPv4 does not decide whether a change is taken back: the host is reached by IPv4 meanwhile, and a
     router may come later. It is waited for as long, and then done without.
 
+    :param again: the host was reached before, and follows an address that comes later: IPv6 is not waited for long.
     :raises UserError: when it is not :func:`reached_by` any in time; the message says what was seen.
     """
     dynamic = not all(isinstance(it, _FIXED) for it in (management.address, management.address6))
     seconds = wait.dhcp if dynamic else wait.static
     until = wait.clock() + seconds
     name = management_link(management)
+    since: float | None = None
     while True:
         link = next((link for link in machine.links() if link.name == name), None)
         addresses = reached_by(link, management) if link else None
+        if again and addresses and since is None:
+            since = wait.clock()
+            until = min(until, since + wait.beside)
         late = wait.clock() >= until
         if link and addresses and (late or addresses.six or isinstance(management.address6, NoAddress)):
             return link, addresses
