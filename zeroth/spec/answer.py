@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
@@ -32,6 +33,14 @@ class Language(StrEnum):
 ENDINGS = {".ks": Language.KICKSTART, ".cfg": Language.KICKSTART, ".yaml": Language.YAML, ".yml": Language.YAML,
            ".json": Language.JSON, ".xml": Language.XENSERVER, ".toml": Language.PROXMOX}  # fmt: skip
 """What tells the language, at the end of a file's name."""
+
+# How the first line that says something begins. No command of kickstart does so.
+_BEGINNINGS = (
+    (re.compile(r"\{"), Language.JSON),
+    (re.compile(r"<"), Language.XENSERVER),
+    (re.compile(r"---\s*$|[A-Za-z]\w*\s*:(\s|$)"), Language.YAML),
+    (re.compile(r"\[[\w.-]+\]\s*(#|$)|[A-Za-z][\w.-]*\s*="), Language.PROXMOX),
+)
 
 
 @dataclass(frozen=True)
@@ -81,6 +90,16 @@ class AnswerText:
         return cls.from_bytes(stream.read(SIZE_LIMIT + 1), name, origin)
 
     @classmethod
+    def from_unnamed(cls, stream: BinaryIO, name: str) -> Self:
+        """Read an open file that has no name, and tell the language by how the text begins.
+
+        :param name: what it is called, without an ending.
+        :raises AnswerErrors: as :meth:`from_bytes`.
+        """
+        answer = cls.from_stream(stream, name)
+        return cls(answer.text, f"{name}.{_language_of(answer.text)}")
+
+    @classmethod
     def from_file(cls, path: Path, origin: str = "") -> Self:
         """Read a file.
 
@@ -123,3 +142,9 @@ class AnswerText:
 
         text = "\0".join((self.text, *more))
         return hashlib.scrypt(text.encode(), salt=b"zeroth answer 1", n=1 << 14, r=8, p=1, dklen=32).hex()
+
+
+def _language_of(text: str) -> Language:
+    lines = (line.strip() for line in text.split("\n"))
+    first = next((line for line in lines if line and not line.startswith("#")), "")
+    return next((language for pattern, language in _BEGINNINGS if pattern.match(first)), Language.KICKSTART)

@@ -31,8 +31,8 @@ def answer() -> None:
     """Check, show, compare, convert and sign answer files.
 
     An answer file says what one host shall be. It is written as kickstart (.ks), .yaml or .json, or it is one of
-    XenServer's or XCP-ng's installer (.xml) or of Proxmox VE's (.toml). A file named - is read from standard input, as
-    kickstart.
+    XenServer's or XCP-ng's installer (.xml) or of Proxmox VE's (.toml). A file named - is standard input, whose
+    language is told by how it begins.
 
     \b
     Examples:
@@ -213,7 +213,7 @@ def reference() -> None:
 
 def _read(path: Path) -> AnswerText:
     if str(path) == "-":
-        return AnswerText.from_stream(sys.stdin.buffer, "standard-input.ks")
+        return AnswerText.from_unnamed(sys.stdin.buffer, "standard-input")
     return AnswerText.from_file(path)
 
 

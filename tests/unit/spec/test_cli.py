@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 from pathlib import Path
 
@@ -62,9 +63,22 @@ def test_lint_needs_a_file() -> None:
     assert run_cli(["answer", "lint"]) == ExitCode.USAGE
 
 
-def test_standard_input_is_kickstart() -> None:
-    result = CliRunner().invoke(answer, ["show", "-", "--json"], input=(GOOD / "minimal.ks").read_bytes())
-    assert json.loads(result.output)["hostname"] == "xen1.example.com"
+@pytest.mark.parametrize("path", sorted(GOOD.iterdir()), ids=lambda path: path.name)
+def test_standard_input_may_be_of_any_language(path: Path) -> None:
+    from_file, piped = (
+        CliRunner().invoke(answer, ["show", name, "--json"], input=path.read_bytes()) for name in (str(path), "-")
+    )
+    assert (piped.exit_code, piped.stdout) == (from_file.exit_code, from_file.stdout)
+
+
+@pytest.mark.parametrize(
+    ("text", "ending"),
+    [("# one\n\nhostname: a", "yaml"), ("---\nhostname: a", "yaml"), ('{"hostname": "a"}', "json"),
+     ("<installation/>", "xml"), ("[global]\nkeyboard = 'de'", "toml"), ("global.fqdn = 'a.b'", "toml"),
+     ("lang C.UTF-8", "ks"), ("", "ks"), ("---x", "ks"), ("%pre\nx: y\n%end", "ks")],
+)  # fmt: skip
+def test_a_text_without_a_name_tells_its_language(text: str, ending: str) -> None:
+    assert AnswerText.from_unnamed(io.BytesIO(text.encode()), "standard-input").name == f"standard-input.{ending}"
 
 
 def test_show_hides_secrets(capsys: pytest.CaptureFixture[str]) -> None:
