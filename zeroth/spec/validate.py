@@ -11,7 +11,8 @@ from pydantic_core import ErrorDetails
 
 from zeroth.spec.document import Document, Path
 from zeroth.spec.model import CONFLICTS, SECRET_NAMES, HostSpec
-from zeroth.spec.model.host import NAMED, called_twice
+from zeroth.spec.model.host import LEFT_OUT, NAMED, called_twice
+from zeroth.spec.model.login import RootLogin
 from zeroth.spec.problems import FILE, MOST, Problem, closest
 
 __all__ = ["Rules", "checked_by", "models_in", "validated"]
@@ -89,9 +90,23 @@ def validated(document: Document) -> tuple[HostSpec | None, list[Problem]]:
     """The HostSpec, or None; and what is wrong, the reader's own problems included."""
     spec, problems = checked_by(_ANSWER, document)
     if spec is None and isinstance(document.data, dict):
-        told = [(it.message, it.where) for it in problems]
-        problems.extend(it for it in _doubles(document.data, document) if (it.message, it.where) not in told)
+        for it in (*_doubles(document.data, document), *_conflicts(document.data, document, problems)):
+            if (it.message, it.where) not in [(told.message, told.where) for told in problems]:
+                problems.append(it)
     return spec, problems
+
+
+def _conflicts(data: Mapping[str, Any], document: Document, problems: list[Problem]) -> list[Problem]:
+    """Which of the parts that are right do not go together: the model looks only where all of them are."""
+    wrong = {problem.field.partition(".")[0] for problem in problems} | document.unsure
+    right = {name: value for name, value in data.items() if name not in wrong}
+    stand_ins = {"hostname": "host", "root": RootLogin.model_construct()}
+    try:
+        HostSpec.model_validate({**stand_ins, **right}, context={LEFT_OUT: wrong})
+    except ValidationError as errors:
+        found = [it for it in errors.errors(include_url=False) if it["type"] == CONFLICTS]
+        return list(_explained(found, document, _ANSWER))
+    return []
 
 
 def _doubles(data: Mapping[str, Any], document: Document) -> Iterator[Problem]:

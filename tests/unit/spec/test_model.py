@@ -136,6 +136,27 @@ def test_parts_that_do_not_go_together(change: dict[str, Any], place: str, messa
     assert reading.errors[0].field == ".".join(part for part in place.split(".") if not part.isdigit())
 
 
+def test_conflicts_are_told_beside_other_mistakes() -> None:
+    networks = [{"name": name, "purposes": ["guests"], "nic": "eth1"} for name in ("a", "b")]
+    nodes = [{"name": "n1", "address": "192.0.2.1"}, {"name": "n2", "address": "192.0.2.2"}]
+    storage = [{"type": "ocfs2", "name": "a", "disk": "hdd", "cluster": "c", "nodes": nodes}]
+    data = {"hostname": "a b", "root": {"password": "x"}, "networks": networks, "allow_downgrade": True,
+            "storage": storage}  # fmt: skip
+    said = [it.message for it in read_answer(AnswerText(json.dumps(data, indent=1), "a.json")).errors]
+    assert sorted(said) == [
+        "allow_downgrade is for the mode upgrade", "hostname: 'a b' is not a host name",
+        "the untagged traffic of eth1 belongs to two networks",
+    ]  # fmt: skip
+
+
+def test_what_hangs_on_a_part_that_is_wrong_is_no_conflict() -> None:
+    untagged = {"name": "a", "purposes": ["guests"], "nic": "eth0"}
+    data = {"hostname": "a", "root": {"password": "x"}, "management": {"nic": "eth1", "vlan": 5000}, "mode": "updrade",
+            "networks": [{**untagged, "bridge": "xenbr0"}], "allow_downgrade": True}  # fmt: skip
+    errors = read_answer(AnswerText(json.dumps(data, indent=1), "a.json")).errors
+    assert {it.field for it in errors} == {"management.vlan", "mode"}
+
+
 @pytest.mark.parametrize(
     ("change", "message"),
     [

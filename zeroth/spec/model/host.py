@@ -1,9 +1,9 @@
 """HostSpec itself, and what must hold between its parts."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Annotated, Literal, NamedTuple, Self
 
-from pydantic import Field, model_validator
+from pydantic import Field, ValidationInfo, model_validator
 from pydantic_core import PydanticCustomError
 
 from zeroth.spec.fields import HostName, KeyboardLayout, LocaleName, TimeZone
@@ -17,11 +17,13 @@ from zeroth.spec.model.sriov import SriovPolicy
 from zeroth.spec.model.storage import StorageSpec
 from zeroth.spec.model.system import Dom0Spec, EndAction, Hook, NotifySpec, OnFailure, RunMode, ServicesSpec
 
-__all__ = ["CONFLICTS", "NAMED", "SCHEMA_VERSION", "Conflict", "HostSpec", "called_twice"]
+__all__ = ["CONFLICTS", "LEFT_OUT", "NAMED", "SCHEMA_VERSION", "Conflict", "HostSpec", "called_twice"]
 
 SCHEMA_VERSION: Literal[1] = 1
 CONFLICTS = "conflicts"
 """Type of the validation error whose context holds :class:`Conflict` values under the same name."""
+LEFT_OUT = "left out"
+"""Under this name validation's context has the fields (a set) that are not as the user wrote them."""
 
 
 class Conflict(NamedTuple):
@@ -75,8 +77,9 @@ class HostSpec(Model):
     """Apply this answer again even to a machine to which it was applied before."""
 
     @model_validator(mode="after")
-    def _agrees_with_itself(self) -> Self:
-        found = [*_names(self), *_uplinks(self), *_storage(self), *_modes(self)]
+    def _agrees_with_itself(self, info: ValidationInfo) -> Self:
+        left_out: frozenset[str] = (info.context or {}).get(LEFT_OUT, frozenset())
+        found = [it for check, needs in _CHECKS if left_out.isdisjoint(needs) for it in check(self)]
         if found:
             raise PydanticCustomError(CONFLICTS, "{text}", {"text": found[0].message, CONFLICTS: found})
         return self
@@ -85,6 +88,9 @@ class HostSpec(Model):
 def _names(spec: HostSpec) -> Iterator[Conflict]:
     for field, (key, message) in NAMED.items():
         yield from called_twice(field, [getattr(item, key) for item in getattr(spec, field)], message)
+
+
+def _bridges(spec: HostSpec) -> Iterator[Conflict]:
     bridges = [spec.management.bridge]
     if spec.management.bond and spec.management.bond.name in bridges:
         yield Conflict(("management", "bridge"), f"the bridge and its bond are both called {bridges[0]}")
@@ -141,6 +147,11 @@ def _storage(spec: HostSpec) -> Iterator[Conflict]:
     for index, sr in enumerate(spec.storage):
         if sr.type == "nfs" and sr.default and sr.content == "iso":
             yield Conflict(("storage", index, "default"), "a repository of ISO images cannot take new disks")
+
+
+def _cluster(spec: HostSpec) -> Iterator[Conflict]:
+    """Whether this host is where its storage says that it is."""
+    for index, sr in enumerate(spec.storage):
         if (
             sr.type == "ocfs2"
             and sr.nodes
@@ -156,3 +167,10 @@ def _modes(spec: HostSpec) -> Iterator[Conflict]:
         yield Conflict(("disk",), "an upgrade keeps what is on the disk: leave out the consent to erase it")
     if spec.allow_downgrade and spec.mode is not RunMode.UPGRADE:
         yield Conflict(("allow_downgrade",), "allow_downgrade is for the mode upgrade")
+
+
+_CHECKS: tuple[tuple[Callable[[HostSpec], Iterator[Conflict]], tuple[str, ...]], ...] = (
+    (_names, ()), (_bridges, ("management",)), (_uplinks, ("management",)), (_storage, ()), (_cluster, ("hostname",)),
+    (_modes, ("mode",)),
+)  # fmt: skip
+"""Each with the fields that it needs as the user wrote them. A list that is left out is empty: it has no conflicts."""
