@@ -188,7 +188,7 @@ def test_what_is_carried_over(word: str, text: str, path: str, value: object) ->
 # Word, answer, what is left out, part of the reason.
 LEFT_OUT: list[tuple[str, str, str, str]] = [
     ("installation mode", xml(root=' mode="reinstall"'), "the backup of the old system", "disk.wipe"),
-    ("installation sr-type", xml(root=' sr-type="largeblock"'), "sr-type='largeblock'", "LVM with a thin pool"),
+    ("installation sr-type", xml(root=' sr-type="largeblock"'), "sr-type='largeblock'", "repository gets LVM"),
     ("installation gpgcheck", xml(root=' gpgcheck="false"'), "gpgcheck", "always checked"),
     ("installation repo-gpgcheck", xml(root=' repo-gpgcheck="no"'), "repo-gpgcheck", "always checked"),
     ("installation netinstall-gpg-check", xml(root=' netinstall-gpg-check="no"'), "netinstall-gpg-check", "checked"),

@@ -10,7 +10,7 @@ from zeroth.system.size import Size
 __all__ = ["disk_rows", "disk_words"]
 
 _SR = {
-    LocalSr.LVM: "a volume group with a thin pool",
+    LocalSr.LVM: "an LVM volume group",
     LocalSr.EXT4: "a file system (ext4) for disk images",
     LocalSr.NONE: "none, the rest of the disk stays free",
 }

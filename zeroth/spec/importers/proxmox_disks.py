@@ -12,7 +12,7 @@ __all__ = ["import_disks"]
 _TERMS = {"ID_SERIAL": "id=*{}", "ID_SERIAL_SHORT": "serial={}", "ID_SCSI_SERIAL": "serial={}", "ID_WWN": "wwn={}",
           "ID_WWN_WITH_EXTENSION": "wwn={}", "ID_MODEL": "model={}", "ID_BUS": "transport={}"}  # fmt: skip
 _LEVELS = ("raid0", "raid1", "raid10", "raidz-1", "raidz-2", "raidz-3")
-_NO_SUCH = "The system is a read-only image on partitions of its own; guests' disks are on LVM with a thin pool."
+_NO_SUCH = "The system is a read-only image on partitions of its own; guests' disks are on LVM."
 _SIZES = "Partitions have the sizes of the published layout; the rest of the disk is for guests."
 _CONSENT = (
     "The consent to erase is not carried over, since another disk might fit: give it (disk.wipe) when you have looked."

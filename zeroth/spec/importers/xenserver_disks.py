@@ -149,7 +149,7 @@ def _sr_type(answer: XmlAnswer, *, as_own: bool) -> str:
     if found is None:
         return "lvm"
     if found.value not in _SR_TYPES:
-        why = "The local storage repository gets LVM with a thin pool."
+        why = "The local storage repository gets LVM."
         answer.draft.left_out(f"sr-type={found.value!r} has no counterpart", why, found.where)
         return "lvm"
     if as_own:

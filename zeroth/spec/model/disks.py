@@ -26,7 +26,7 @@ class LocalSr(StrEnum):
     """What is made of the rest of the disk."""
 
     LVM = "lvm"
-    """A volume group with a thin pool."""
+    """An LVM volume group."""
     EXT4 = "ext4"
     """A file system for disk images."""
     NONE = "none"
