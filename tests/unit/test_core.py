@@ -57,6 +57,21 @@ def test_sizes_print_exactly(value: int) -> None:
     assert Size.parse(str(Size(value))) == value
 
 
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("400GB", "400 GB"),
+        ("4096 MB", "4096 MB"),
+        ("1536M", "1536 MiB"),
+        ("1024G", "1 TiB"),
+        ("0", "0 B"),
+        ("1001", "1001 B"),
+    ],
+)
+def test_sizes_print_in_the_unit_that_fits(text: str, shown: str) -> None:
+    assert str(Size.parse(text)) == shown
+
+
 @pytest.mark.parametrize("text", ["", "x", "1 Q", "-1", "0.3 K", "1e3", "nan"])
 def test_sizes_refuse_nonsense(text: str) -> None:
     with pytest.raises(ValueError, match=r"size|bytes"):

@@ -18,6 +18,9 @@ _UNITS = {
     "G": 1 << 30, "GIB": 1 << 30, "GB": 10**9,
     "T": 1 << 40, "TIB": 1 << 40, "TB": 10**12,
 }  # fmt: skip
+# The largest first.
+_PRINTED = (("TiB", 1 << 40), ("TB", 10**12), ("GiB", 1 << 30), ("GB", 10**9), ("MiB", 1 << 20), ("MB", 10**6),
+            ("KiB", 1 << 10), ("KB", 10**3))  # fmt: skip
 _PATTERN = re.compile(r"\s*([0-9]+(?:\.[0-9]+)?)\s*([A-Za-z]*)\s*")
 
 
@@ -47,8 +50,8 @@ class Size(int):
         return cls(int(value))
 
     def __str__(self) -> str:
-        """The shortest exact form: ``4 GiB``, ``1536 MiB``, ``1000 B``."""
-        for unit, factor in (("TiB", 1 << 40), ("GiB", 1 << 30), ("MiB", 1 << 20), ("KiB", 1 << 10)):
+        """The exact form with the smallest number: ``4 GiB``, ``1536 MiB``, ``400 GB``, ``1001 B``."""
+        for unit, factor in _PRINTED:
             if self and self % factor == 0:
                 return f"{int(self) // factor} {unit}"
         return f"{int(self)} B"

@@ -227,7 +227,7 @@ def test_no_topic_comes_twice_and_no_secret_is_told() -> None:
 def test_it_reads_as_people_speak() -> None:
     rows = dict(explained(load_answer(AnswerText.from_file(EVERYTHING))))
     assert rows["Disk"].startswith(
-        "the smallest SSD disk of at least 400 GiB; if there is none, the one disk of at most about 1.8 TiB whose "
+        "the smallest SSD disk of at least 400 GiB; if there is none, the one disk of at most 2 TB whose "
     )
     assert rows["Network"].startswith(
         "bond bond0 of the NICs 52:54:00:12:34:56 and 52:54:00:12:34:57 (LACP with the switch, fast rate, spread by "

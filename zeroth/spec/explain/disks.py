@@ -46,7 +46,7 @@ def _found(selector: Selector) -> str:
 def _size(size: Size) -> str:
     """Of terabytes nobody wants to know how many KiB they are."""
     exact = str(size)
-    return exact if exact.endswith(("GiB", "TiB")) else f"about {size.approx()}"
+    return exact if exact.endswith(("GB", "GiB", "TB", "TiB")) else f"about {size.approx()}"
 
 
 def _term(term: Term) -> str:
