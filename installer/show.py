@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from io import StringIO
 
 from rich import box
@@ -88,13 +89,13 @@ def _show_plan(console: Console, plan: InstallPlan) -> None:
     elif plan.destroys:
         _say(console, "WILL BE DESTROYED, as the answer allows:")
         for phrase in plan.destroys:
-            _say(console, f"- {phrase}", indent=2)
+            _item(console, "-", phrase)
     else:
         several = len(plan.disks) + len(plan.sr_disks) > 1
         _say(console, f"{'The disks are empty' if several else 'The disk is empty'}; nothing is lost.")
     if plan.kept:
         _say(console, "STAYS AS IT IS, the local storage repository:")
-        _say(console, f"- {plan.kept.summary}", indent=2)
+        _item(console, "-", plan.kept.summary)
     show_actions(console, plan.actions)
     _show_hooks(console, plan.hooks)
     _show_verdicts(console, plan.verdicts)
@@ -116,11 +117,12 @@ def show_actions(console: Console, actions: Sequence[Action]) -> None:
 def _show_refused(console: Console, refused: Refused) -> None:
     _say(console, "Nothing is installed, and nothing was written:")
     for problem in refused.problems:
-        _say(console, f"* {problem.message}", indent=2)
+        _item(console, "*", problem.message)
         if problem.hint:
             _say(console, problem.hint, indent=4)
     _show_verdicts(console, refused.verdicts)
-    show_checks(console, refused.checks)
+    told = {problem.message for problem in refused.problems}
+    show_checks(console, [replace(it, message="see above") if it.message in told else it for it in refused.checks])
 
 
 def _show_hooks(console: Console, hooks: Sequence[Hook]) -> None:
@@ -195,3 +197,9 @@ def _table(*headings: str) -> Table:
 
 def _say(console: Console, text: str, *, indent: int = 0) -> None:
     console.print(Padding(Text(printable(text)), (0, 0, 0, indent), expand=False))
+
+
+def _item(console: Console, mark: str, text: str) -> None:
+    grid = Table.grid(padding=(0, 1))
+    grid.add_row(f" {mark}", Text(printable(text)))
+    console.print(Padding(grid, (0, 0, 0, 1), expand=False))
