@@ -34,6 +34,7 @@ __all__ = ["installer", "plan", "probe"]
 # What stands in for the number of an installation, which is drawn when there is one.
 _PLANNED = UUID("8b1e0d4e-6a0f-4f7e-9d0b-3c1c3b9a5f10")
 _FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
+_PIPED = click.Path(exists=True, dir_okay=False, path_type=Path, allow_dash=True)
 _FOLDER = click.Path(exists=True, file_okay=False, path_type=Path)
 
 
@@ -55,23 +56,28 @@ def probe(as_json: bool) -> None:
 
 
 @click.command
-@click.option("--answer", "answer_file", required=True, type=_FILE, help="The answer file.")
-@click.option("--machine", "machine_file", type=_FILE, help="A recorded machine instead of this one.")
+@click.option("--answer", "answer_file", required=True, type=_PIPED, help="The answer file.")
+@click.option("--machine", "machine_file", type=_PIPED, help="A recorded machine instead of this one.")
 @click.option("--medium", type=_FOLDER, help="A mounted medium, for the sizes of the image. [default: this machine's]")
 @click.option("--json", "as_json", is_flag=True, help="Print the plan as JSON.")
 def plan(answer_file: Path, machine_file: Path | None, medium: Path | None, as_json: bool) -> int:
     """Show what an installation would do, or why it would be refused. Changes nothing.
 
     The same answer on the same machine gives the same plan; the UUIDs are those of an installation only when it runs.
+    One of the two files may be standard input, named -.
 
     \b
     Examples:
       zeroth plan --answer host.ks
       zeroth plan --answer host.ks --machine machine.json --json
+      ssh root@192.0.2.57 zeroth probe --json | zeroth plan --answer host.ks --machine -
     """
-    answer = AnswerText.from_file(answer_file)
+    if str(answer_file) == str(machine_file) == "-":
+        raise click.UsageError("only one of --answer and --machine can be standard input")
+    answer = AnswerText.from_argument(answer_file)
     spec = load_answer(answer)
-    machine: Machine = RecordedMachine(machine_file) if machine_file else LiveMachine()
+    recording = Path("/dev/stdin") if str(machine_file) == "-" else machine_file
+    machine: Machine = RecordedMachine(recording) if recording else LiveMachine()
     digest = answer.digest()
     request = PlanRequest(spec, digest, _image(medium), InstallId(uuid5(_PLANNED, digest)))
     outcome = plan_installation(machine.facts(), request)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import sys
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
@@ -112,6 +113,14 @@ class AnswerText:
         except OSError as error:
             reason = error.strerror or type(error).__name__
             raise UserError(f"cannot read {path}: {reason}", "Check the path.", code=ExitCode.INPUT) from None
+
+    @classmethod
+    def from_argument(cls, path: Path) -> Self:
+        """Read a file that was named on a command line; a hyphen is standard input.
+
+        :raises UserError, AnswerErrors: as :meth:`from_file`.
+        """
+        return cls.from_unnamed(sys.stdin.buffer, "standard-input") if str(path) == "-" else cls.from_file(path)
 
     @property
     def language(self) -> Language:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -108,7 +107,7 @@ def explain(file: Path, as_json: bool) -> None:
 
     from zeroth.spec.explain import explained
 
-    reading = read_answer(_read(file))
+    reading = read_answer(AnswerText.from_argument(file))
     rows = explained(reading.accepted(), [problem.message for problem in reading.left_out])
     if as_json:
         click.echo(json.dumps(dict(rows), indent=2))
@@ -140,7 +139,7 @@ def diff(one: Path, two: Path, as_json: bool) -> int:
     """
     from zeroth.spec.compare import compared
 
-    first, second = (read_answer(_read(path), keep_plain=True).accepted() for path in (one, two))
+    first, second = (read_answer(AnswerText.from_argument(path), keep_plain=True).accepted() for path in (one, two))
     changes = compared(first, second)
     if as_json:
         click.echo(json.dumps([change.as_json() for change in changes], indent=2))
@@ -173,7 +172,7 @@ def convert(file: Path, language: str) -> int:
       (umask 077; zeroth answer convert answer.ks --to yaml > answer.yaml)
       (umask 077; zeroth answer convert xenserver.xml --to ks > answer.ks)
     """
-    reading = read_answer(_read(file))
+    reading = read_answer(AnswerText.from_argument(file))
     spec, name = reading.accepted(), reading.answer.name
     if reading.answer.language in (Language.XENSERVER, Language.PROXMOX) and reading.problems:
         _print_problems(name, reading.problems, reading.answer.text, err=True)
@@ -211,20 +210,14 @@ def reference() -> None:
     click.echo(kickstart_reference(), nl=False)
 
 
-def _read(path: Path) -> AnswerText:
-    if str(path) == "-":
-        return AnswerText.from_unnamed(sys.stdin.buffer, "standard-input")
-    return AnswerText.from_file(path)
-
-
 def _loaded(path: Path) -> HostSpec:
-    return load_answer(_read(path))
+    return load_answer(AnswerText.from_argument(path))
 
 
 def _linted(path: Path) -> tuple[str, str, tuple[Problem, ...], bool]:
     """Name, text, problems, and whether the file is refused."""
     try:
-        found: Reading = read_answer(_read(path))
+        found: Reading = read_answer(AnswerText.from_argument(path))
     except AnswerErrors as error:
         return error.name, error.text, tuple(error.problems), True
     except UserError as error:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import sys
 from pathlib import Path
 
 import pytest
 
 from zeroth.cli import run_cli
 from zeroth.errors import ExitCode
+from zeroth.system.run import run
 
 TESTS = Path(__file__).parents[2]
 ANSWER = str(TESTS / "answers" / "good" / "minimal.ks")
@@ -37,3 +39,16 @@ def test_what_is_not_there_need_not_be_named(
     (hints,) = [it["hint"] for it in problems if what in it["message"]]
     assert hint in hints
     assert "answer" not in hints
+
+
+def test_either_file_may_come_through_a_pipe(capsys: pytest.CaptureFixture[str]) -> None:
+    machine = TESTS / "machines" / "many-nics.json"
+    assert _planned("many-nics", "--json") == ExitCode.DONE
+    wanted = json.loads(capsys.readouterr().out)
+    for piped, words in (
+        (machine, ("--answer", ANSWER, "--machine", "-")),
+        (Path(ANSWER), ("--answer", "-", "--machine", machine)),
+    ):
+        done = run([sys.executable, "-m", "zeroth", "plan", "--json", *words], input=piped.read_text())
+        assert json.loads(done.stdout) == wanted
+    assert run_cli(["plan", "--answer", "-", "--machine", "-"]) == ExitCode.USAGE
