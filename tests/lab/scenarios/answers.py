@@ -99,7 +99,7 @@ def served_answer(stage: Stage) -> None:
             fetched = f"host1.json: https://{SERVER}/host1.json, signed by {key.public.name}"
             host.wait_for(fetched, INSTALL_SECONDS, never=FAILED)
             said = host.serial.text()
-    for reason in ("from tftp://10.0.2.2/host1.json: the server says: ", "the server answered 404"):
+    for reason in ("cannot fetch tftp://10.0.2.2/host1.json: the server says: ", "the server answered 404"):
         expect(reason in said, f"the console does not say: {reason}")
     paths = [path for path, _ in server.asked]
     expect(paths == ["/missing/host1.json", "/host1.json", "/host1.json.minisig"], f"asked for {paths}")
