@@ -99,6 +99,9 @@ def validated(document: Document) -> tuple[HostSpec | None, list[Problem]]:
 def _conflicts(data: Mapping[str, Any], document: Document, problems: list[Problem]) -> list[Problem]:
     """Which of the parts that are right do not go together: the model looks only where all of them are."""
     wrong = {problem.field.partition(".")[0] for problem in problems} | document.unsure
+    known = HostSpec.model_fields
+    # Of a misspelt name, also what was meant: it is not what it is without it.
+    wrong |= {closest(name, known) for name in wrong - known.keys()}
     right = {name: value for name, value in data.items() if name not in wrong}
     stand_ins = {"hostname": "host", "root": RootLogin.model_construct()}
     try:

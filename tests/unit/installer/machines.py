@@ -7,7 +7,8 @@ from typing import Any
 from uuid import UUID
 
 from installer.image import ImageFile, InstallImage
-from installer.planner import PlanRequest
+from installer.plan import InstallPlan, Outcome, Refused
+from installer.planner import PlanRequest, plan_installation
 from tests.unit.installer.medium import TREE
 from zeroth.deploy.layout import InstallId
 from zeroth.spec.model import HostSpec
@@ -63,3 +64,17 @@ def image(root_size: int = 400 * MIB, boot_size: int = 20 * MIB) -> InstallImage
 
 def request(answer: HostSpec | None = None, *, with_image: InstallImage | None = None) -> PlanRequest:
     return PlanRequest(answer or spec(), DIGEST, with_image or image(), IDENTITY)
+
+
+def planned(facts: Facts, answer: HostSpec | None = None) -> InstallPlan:
+    """The plan; the least answer unless told."""
+    outcome = plan_installation(facts, request(answer))
+    assert isinstance(outcome, InstallPlan), outcome
+    return outcome
+
+
+def reasons(outcome: Outcome) -> str:
+    """Why nothing is installed, a line each; each has a hint."""
+    assert isinstance(outcome, Refused), outcome
+    assert all(problem.hint for problem in outcome.problems)
+    return "\n".join(problem.message for problem in outcome.problems)

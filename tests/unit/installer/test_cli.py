@@ -52,3 +52,13 @@ def test_either_file_may_come_through_a_pipe(capsys: pytest.CaptureFixture[str])
         done = run([sys.executable, "-m", "zeroth", "plan", "--json", *words], input=piped.read_text())
         assert json.loads(done.stdout) == wanted
     assert run_cli(["plan", "--answer", "-", "--machine", "-"]) == ExitCode.USAGE
+
+
+def test_the_reason_of_a_refusal_is_told_once(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "200")
+    assert _planned("no-nic-driver") == ExitCode.INPUT
+    shown = capsys.readouterr().out
+    assert shown.count("no network card was found") == 1
+    assert "FAIL   | see above" in shown

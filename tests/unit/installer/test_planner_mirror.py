@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from installer.plan import ActionKind, InstallPlan, Outcome, Refused
 from installer.planner import plan_installation
-from tests.unit.installer.machines import IDENTITY, disk, image, machine, request, spec
+from tests.unit.installer.machines import IDENTITY, disk, image, machine, reasons, request, spec
 from zeroth.deploy.layout import ARRAY_HEAD, Part
 from zeroth.system.facts import DiskFacts, FirmwareFacts
 from zeroth.system.size import GIB, MIB
@@ -26,11 +26,6 @@ def _plan(*disks: DiskFacts, **fields: Any) -> InstallPlan:  # noqa: ANN401
     outcome = _outcome(*disks, **fields)
     assert isinstance(outcome, InstallPlan), outcome
     return outcome
-
-
-def _reasons(outcome: Outcome) -> str:
-    assert isinstance(outcome, Refused), outcome
-    return "\n".join(problem.message for problem in outcome.problems)
 
 
 def test_both_disks_get_everything_and_become_bootable_last() -> None:
@@ -55,11 +50,11 @@ def test_both_disks_get_everything_and_become_bootable_last() -> None:
 def test_disks_over_several_paths_are_not_mirrored() -> None:
     first = disk("/dev/mapper/3600a", wwid="3600a", paths=("/dev/sda", "/dev/sdc"))
     second = disk("/dev/mapper/3600b", wwid="3600b", paths=("/dev/sdb", "/dev/sdd"))
-    assert _reasons(_outcome(first, disk("/dev/sdb"))) == (
+    assert reasons(_outcome(first, disk("/dev/sdb"))) == (
         "/dev/mapper/3600a is seen over several paths, and cannot be mirrored"
     )
     both = "/dev/mapper/3600a and /dev/mapper/3600b are seen over several paths, and cannot be mirrored"
-    assert _reasons(_outcome(first, second)) == both
+    assert reasons(_outcome(first, second)) == both
 
 
 @given(SIZES, SIZES)
@@ -69,7 +64,7 @@ def test_the_smaller_disk_counts_and_equal_facts_give_equal_plans(first: int, se
     outcome = _outcome(*disks)
     assert outcome == _outcome(*disks)
     if min(first, second) < 16 * GIB:
-        assert "too small" in _reasons(outcome)
+        assert "too small" in reasons(outcome)
         return
     assert isinstance(outcome, InstallPlan)
     one, two = outcome.legs
@@ -83,13 +78,13 @@ def test_the_smaller_disk_counts_and_equal_facts_give_equal_plans(first: int, se
 
 
 def test_sector_sizes_do_not_mix() -> None:
-    reasons = _reasons(_outcome(disk("/dev/sda"), disk("/dev/sdb", logical_sector=4096)))
-    assert "/dev/sda has 512 byte sectors and /dev/sdb 4096 byte sectors" in reasons
+    why = reasons(_outcome(disk("/dev/sda"), disk("/dev/sdb", logical_sector=4096)))
+    assert "/dev/sda has 512 byte sectors and /dev/sdb 4096 byte sectors" in why
 
 
 def test_each_disk_is_looked_at() -> None:
     busy = disk("/dev/sdb", in_use=("sdb1 is mounted on /x",))
-    assert "/dev/sdb is in use" in _reasons(_outcome(disk("/dev/sda"), busy))
+    assert "/dev/sdb is in use" in reasons(_outcome(disk("/dev/sda"), busy))
 
 
 def test_what_md_takes_is_missing_from_a_slot() -> None:

@@ -155,6 +155,9 @@ def test_what_hangs_on_a_part_that_is_wrong_is_no_conflict() -> None:
             "networks": [{**untagged, "bridge": "xenbr0"}], "allow_downgrade": True}  # fmt: skip
     errors = read_answer(AnswerText(json.dumps(data, indent=1), "a.json")).errors
     assert {it.field for it in errors} == {"management.vlan", "mode"}
+    misspelt = {"hostname": "a", "root": {"password": "x"}, "mdoe": "upgrade", "allow_downgrade": True}
+    errors = read_answer(AnswerText(json.dumps(misspelt, indent=1), "a.json")).errors
+    assert [it.field for it in errors] == ["mdoe"]
 
 
 @pytest.mark.parametrize(

@@ -47,9 +47,7 @@ class ZerothHandler(KickstartHandler):
 
 
 class HookSection(Section):
-    """A program; :func:`sift` puts a bar before each of its lines, so that nothing in it is taken for
-    kickstart.
-    """
+    """A program; :func:`sift` put a bar before each of its lines."""
 
     allLines = True  # noqa: N815 - pykickstart's name
 
@@ -81,7 +79,6 @@ class ZerothParser(KickstartParser):
         self.draft = Draft()
         self._lines: dict[int, Line] = {}
         self._first: dict[int, Line] = {}
-        self._too_many_commands = False
 
     def setupSections(self) -> None:  # noqa: N802 - pykickstart's name
         """The hooks; :func:`sift` refuses what else there is."""

@@ -30,8 +30,8 @@ def sift(text: str, draft: Draft) -> tuple[list[str], dict[int, Line]]:
     :param draft: is told what is wrong.
     :returns: as many lines as the text has, those that are wrong empty; and the words of each command line by number.
     """
-    # Lines as an editor counts them; str.splitlines() knows more kinds of line end.
     sifter = _Sifter(draft)
+    # Lines as an editor counts them; str.splitlines() knows more kinds of line end.
     return sifter.sift([line + "\n" for line in text.split("\n")]), sifter.lines
 
 
